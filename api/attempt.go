@@ -1,0 +1,224 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/moneykit/moneykit-go/auth"
+	"github.com/moneykit/moneykit-go/gen"
+	"github.com/moneykit/moneykit-go/internal/wire"
+)
+
+// attempt sends the request once, logs that, and reads the answer.
+func (op *operation[Req, Res]) attempt(ctx context.Context, c *Client, req *Req, payload []byte, tok *auth.Token, info *HTTPInfo) (*Res, *Error) {
+	info.StatusCode, info.Header = 0, nil
+	info.Attempts++
+	var start time.Time
+	if c.logger != nil {
+		start = time.Now()
+	}
+	out, e := op.exchange(ctx, c, req, payload, tok, info)
+	if c.logger != nil {
+		level := slog.LevelDebug
+		if e != nil {
+			level = slog.LevelWarn
+		}
+		c.logger.LogAttrs(ctx, level, "moneykit request",
+			slog.String("operation", op.id),
+			slog.Int("attempt", info.Attempts),
+			slog.Int("status", info.StatusCode),
+			slog.Duration("duration", time.Since(start)),
+			slog.String("request_id", requestID(info.Header)))
+	}
+	return out, e
+}
+
+func (op *operation[Req, Res]) exchange(ctx context.Context, c *Client, req *Req, payload []byte, tok *auth.Token, info *HTTPInfo) (*Res, *Error) {
+	var taken atomic.Bool
+	body := newRequestBody(payload, &taken)
+	r := op.request.Clone(ctx)
+	r.Body = body
+	r.GetBody = func() (io.ReadCloser, error) { return newRequestBody(payload, &taken), nil }
+	r.ContentLength = int64(len(payload))
+	tok.SetAuthHeader(r)
+	for _, edit := range c.editors {
+		if err := edit(ctx, r); err != nil {
+			return nil, op.fail(final, fmt.Errorf("request editor: %w", err))
+		}
+	}
+	if r.Body != body { // an editor's own, and nobody notes when it is sent
+		taken.Store(true)
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		if ue := (*url.Error)(nil); errors.As(err, &ue) {
+			err = ue.Err // without the URL; an Error shows host and path of it
+		}
+		// A server that got none of the body cannot have carried out what it says.
+		if !taken.Load() || isDial(err) {
+			return nil, op.fail(repeatable, err)
+		}
+		return nil, op.fail(op.ambiguous(), err)
+	}
+	defer answer.Body.Close()
+	info.StatusCode, info.Header = answer.StatusCode, answer.Header
+	data, err := readAnswer(answer, c.maxBody)
+	if answer.StatusCode/100 == 2 && err == nil {
+		out := new(Res)
+		if err = op.decode(data, out); err == nil {
+			return out, nil
+		}
+	}
+	return nil, op.refusal(answer, data, err, tok.Value(), op.secret(req))
+}
+
+// decode reads a success. Its errors are about the text, not the way it came.
+func (op *operation[Req, Res]) decode(data []byte, out *Res) error {
+	if len(data) == 0 {
+		return errors.New("the answer has no body")
+	}
+	if err := json.Unmarshal(trimBOM(data), out); err != nil {
+		return fmt.Errorf("the answer is not what the contract says: %w", err)
+	}
+	if err := op.complete(out); err != nil {
+		return fmt.Errorf("the answer is not what the contract says: %w", err)
+	}
+	return nil
+}
+
+// refusal makes an Error of an answer that is no success. The status decides; err is what went wrong with the body.
+func (op *operation[Req, Res]) refusal(answer *http.Response, data []byte, err error, secrets ...string) *Error {
+	e := op.fail(final, nil)
+	e.StatusCode, e.Header, e.Body = answer.StatusCode, answer.Header, data
+	e.RequestID = wire.Clean(requestID(answer.Header), secrets...)
+	var told bool
+	e.RetryAfter, told = wire.RetryAfter(answer.Header, time.Now())
+	if err != nil {
+		e.err = errors.New(wire.Clean(err.Error(), secrets...))
+	}
+	switch s := e.StatusCode; {
+	case s/100 == 2 && errors.Is(err, errBroken):
+		e.fate = op.ambiguous()
+	case s/100 == 2, s == http.StatusSeeOther:
+		e.fate = op.doubtful()
+	case s == http.StatusTooManyRequests, s == http.StatusServiceUnavailable && told:
+		e.fate = repeatable
+	case s == http.StatusBadGateway, s == http.StatusServiceUnavailable, s == http.StatusGatewayTimeout:
+		e.fate = op.ambiguous()
+	case s >= 500, s < 200:
+		e.fate = op.doubtful()
+	}
+	if s := e.StatusCode / 100; s == 3 {
+		e.err = errors.New("a redirect, which is never followed with a token; check the base URL")
+	} else if s != 2 && err == nil {
+		e.read(secrets...)
+	}
+	return e
+}
+
+// ambiguous is the fate of a call that may have been carried out, when a repeat may help.
+func (op *operation[Req, Res]) ambiguous() fate {
+	if op.idempotent {
+		return repeatable
+	}
+	return unknown
+}
+
+// doubtful is the fate of a call that may have been carried out, when a repeat would hardly help.
+func (op *operation[Req, Res]) doubtful() fate {
+	if op.idempotent {
+		return final
+	}
+	return unknown
+}
+
+// fail makes an Error that no answer stands behind.
+func (op *operation[Req, Res]) fail(f fate, err error) *Error {
+	return &Error{Op: op.id, place: wire.Place(op.request.URL), err: err, fate: f}
+}
+
+// noToken makes an Error of what a token source returned.
+func (op *operation[Req, Res]) noToken(err error) *Error {
+	e := op.fail(final, err)
+	if a := (*auth.Error)(nil); errors.As(err, &a) {
+		e.RetryAfter = a.RetryAfter
+		if a.Temporary() {
+			e.fate = repeatable
+		}
+	}
+	return e
+}
+
+// incomplete makes an Error as the server would, if a required field of req is empty.
+func (op *operation[Req, Res]) incomplete(req *Req) *Error {
+	fields := op.missing(req)
+	if fields == nil {
+		return nil
+	}
+	e := op.fail(final, nil)
+	e.StatusCode, e.Code = http.StatusUnprocessableEntity, codeValidation
+	e.Message = "the request was not sent"
+	for _, f := range fields {
+		e.ValidationErrors = append(e.ValidationErrors, gen.ValidationError{
+			Location: f, Message: "field required", Type: "value_error.missing",
+		})
+	}
+	return e
+}
+
+// A requestBody notes when any of it is taken for sending. The transport reads it in a goroutine of its own.
+type requestBody struct {
+	payload bytes.Reader
+	taken   *atomic.Bool
+}
+
+func newRequestBody(payload []byte, taken *atomic.Bool) *requestBody {
+	b := &requestBody{taken: taken}
+	b.payload.Reset(payload)
+	return b
+}
+
+func (b *requestBody) Read(p []byte) (int, error) {
+	b.taken.Store(true)
+	return b.payload.Read(p)
+}
+
+func (b *requestBody) Close() error { return nil }
+
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// errBroken: the connection broke or timed out within the answer.
+var errBroken = errors.New("the answer broke off")
+
+// readAnswer reads the body of an answer, which the status has not decided yet. What was read comes with the error.
+func readAnswer(answer *http.Response, limit int64) ([]byte, error) {
+	if answer.StatusCode == http.StatusSwitchingProtocols { // its body is the bare connection
+		return nil, errors.New("the answer switches protocols, which was not asked for")
+	}
+	data, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
+	if int64(len(data)) > limit {
+		return data[:limit], fmt.Errorf("the answer is longer than %d bytes (see WithMaxBodySize)", limit)
+	}
+	if err != nil {
+		return data, fmt.Errorf("%w: %w", errBroken, err)
+	}
+	return data, nil
+}
+
+// trimBOM removes a byte order mark, which JSON readers may ignore (RFC 8259, section 8.1).
+func trimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\ufeff")) }
+
+func requestID(h http.Header) string { return h.Get("X-Request-Id") }

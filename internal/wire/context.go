@@ -1,0 +1,16 @@
+package wire
+
+import (
+	"context"
+	"fmt"
+)
+
+// ContextError returns why ctx ended: context.Canceled or context.DeadlineExceeded, together with the cause that
+// was given for it, if any.
+func ContextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if err == nil || cause == err {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
