@@ -1,0 +1,2 @@
+// Package sandbox is a MoneyKit in memory.
+package sandbox
