@@ -682,7 +682,7 @@ type ValidationError struct {
 	Type string `json:"type"`
 }
 
-// ValidationErrorLocationItem A property's name, or an index into a list (from 0).
+// ValidationErrorLocationItem A property's name, or an index into a list.
 type ValidationErrorLocationItem = any
 
 // ValidationErrorResponse Which parts of a request body were refused.
