@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -145,8 +146,8 @@ func (s *Source) String() string {
 	return "auth.Source(" + s.place + ")"
 }
 
-// GoString is String.
-func (s *Source) GoString() string { return s.String() }
+// Format prints String for every verb.
+func (s *Source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // refresh returns the fetch under way, starting one if need be.
 func (s *Source) refresh(ctx context.Context) *flight {

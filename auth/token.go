@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -77,8 +78,8 @@ func (t *Token) state(now time.Time) (usable, fresh bool) {
 // String returns [redacted].
 func (Token) String() string { return wire.Redacted }
 
-// GoString returns [redacted].
-func (Token) GoString() string { return wire.Redacted }
+// Format prints [redacted] for every verb.
+func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, wire.Redacted) }
 
 // LogValue returns [redacted].
 func (Token) LogValue() slog.Value { return slog.StringValue(wire.Redacted) }

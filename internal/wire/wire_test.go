@@ -1,0 +1,91 @@
+package wire_test
+
+import (
+	"crypto/tls"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/moneykit/moneykit-go/internal/wire"
+)
+
+func TestClientFollowsNoRedirect(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect))
+	defer srv.Close()
+	own := srv.Client()
+	c, err := wire.Client(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := c.Post(srv.URL, "text/plain", strings.NewReader("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusTemporaryRedirect {
+		t.Errorf("got %s", res.Status)
+	}
+	if own.CheckRedirect != nil {
+		t.Error("the caller's own client was changed")
+	}
+}
+
+func TestClientRefusesOldTLS(t *testing.T) {
+	t.Parallel()
+	old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS11}}}
+	if _, err := wire.Client(old); err == nil || !strings.Contains(err.Error(), "MinVersion is TLS 1.1") {
+		t.Errorf("got %v", err)
+	}
+	for _, v := range []uint16{0, tls.VersionTLS12, tls.VersionTLS13} {
+		hc := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: v}}}
+		if _, err := wire.Client(hc); err != nil {
+			t.Errorf("MinVersion %d: %v", v, err)
+		}
+	}
+}
+
+func TestDefaultClientKeepsConnections(t *testing.T) {
+	t.Parallel()
+	c, err := wire.Client(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tr := c.Transport.(*http.Transport); tr.MaxIdleConnsPerHost < 64 || tr.Proxy == nil {
+		t.Errorf("MaxIdleConnsPerHost is %d", tr.MaxIdleConnsPerHost)
+	}
+	if c.Transport == http.DefaultTransport {
+		t.Error("http.DefaultTransport itself was changed")
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	h := http.Header{}
+	wire.SetHeaders(h)
+	if got := h.Get("MoneyKit-Version"); got != "2023-02-18" {
+		t.Errorf("MoneyKit-Version: %q", got)
+	}
+	if got := h.Get("User-Agent"); !strings.HasPrefix(got, "moneykit-go/"+wire.Version+" (go1.") {
+		t.Errorf("User-Agent: %q", got)
+	}
+}
+
+// The module, the contract and the changelog carry one version.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]string{
+		"../../openapi.yaml": "\n  version: " + wire.Version + "\n",
+		"../../CHANGELOG.md": "\n## [" + wire.Version + "]",
+	} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(data), want) {
+			t.Errorf("%s lacks %q", file, want)
+		}
+	}
+}
