@@ -266,7 +266,7 @@ func TestClientCredentialsRefuses(t *testing.T) {
 		"the token URL: http to example.com": func() (*auth.Source, error) {
 			return auth.ClientCredentials(clientID, clientSecret, auth.WithTokenURL("http://example.com/auth/token"))
 		},
-		"the token URL: it must not hold a us": func() (*auth.Source, error) {
+		"the token URL: not a URL, or one with a user name": func() (*auth.Source, error) {
 			return auth.ClientCredentials(clientID, clientSecret, auth.WithTokenURL("https://u:"+clientSecret+"@example.com"))
 		},
 	} {

@@ -192,9 +192,9 @@ func (s *Source) fly(ctx context.Context, f *flight) {
 
 // land records how f went, and lets its callers go.
 func (s *Source) land(f *flight, err error) {
+	defer close(f.done)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer close(f.done)
 	s.pending = nil
 	if err == nil {
 		s.failed = failure{}

@@ -16,6 +16,9 @@ func ParseURL(name, raw string) (*url.URL, error) {
 		if ue := (*url.Error)(nil); errors.As(err, &ue) {
 			err = ue.Err // without the URL itself
 		}
+		if strings.Contains(raw, "@") { // what cannot be read may be part of a password
+			return nil, fmt.Errorf("%s: not a URL, or one with a user name or password, which it must not hold", name)
+		}
 		return nil, fmt.Errorf("%s: %w; want something like https://api.moneykit.com", name, err)
 	}
 	switch {

@@ -51,10 +51,11 @@ func TestParseURLRefuses(t *testing.T) {
 		"http://128.0.0.1":                     "http to 128.0.0.1",
 		"http://10.0.0.1":                      "http to 10.0.0.1",
 		"https://user:hunter2@api.example.com": "user name or password",
+		"https://user:hunter2/rest@host":       "not a URL, or one with a user name",
 		"https://host?x=hunter2":               "query or a fragment",
 		"https://host/?":                       "query or a fragment",
 		"https://host#hunter2":                 "query or a fragment",
-		"https://user:hunter2@host:port":       "invalid port",
+		"https://user:hunter2@host:port":       "not a URL, or one with a user name",
 	} {
 		_, err := wire.ParseURL("the base URL", raw)
 		if err == nil {
