@@ -264,11 +264,15 @@ type Address struct {
 type Country string
 
 // CreateLinkSessionRequest For whom the session is, and what it asks for.
+//
+// Example: {"connect_features":{"duplicate_institution_warning":true},"customer_user":{"email":{"address":"jane@example.com","customer_verified_at":"2023-02-16T09:14:11Z"},"id":"user-42","phone":{"country":"US","number":"+15551234567"}},"link_tags":["smoke_test","user_type:admin"],"redirect_uri":"https://yourdomain.com/oauth.html","settings":{"countries":["US","CA"],"products":{"account_numbers":{"reason":"pay you","required":true},"transactions":{"prefetch":true,"reason":"show you where your money goes"}},"providers":["moneykit","mx"]},"webhook":"https://yourdomain.com/moneykit_webhook"}
 type CreateLinkSessionRequest struct {
 	// ConnectFeatures Switches of the Connect user interface.
 	ConnectFeatures MoneyKitConnectFeatures `json:"connect_features,omitempty,omitzero"`
 
 	// CustomSandboxData What the link of this session holds. Sandbox only.
+	//
+	// Example: {"accounts":[{"account_number":"1234567890","account_type":"depository.checking","name":"Everyday checking","routing_number":"021000021"}],"owners":[{"addresses":[{"city":"Springfield","country":"US","postal_code":"62701","primary":true,"region":"IL","street":"1 Main Street"}],"emails":[{"address":"jane@example.com","primary":true}],"names":["Jane Doe"],"phone_numbers":[{"number":"+15551234567","primary":true,"type":"mobile"}]}]}
 	CustomSandboxData CustomSandboxData `json:"custom_sandbox_data,omitempty,omitzero"`
 
 	// CustomerUser The end user who links an account.
@@ -314,6 +318,8 @@ type CreateLinkSessionResponse struct {
 }
 
 // CustomSandboxData What the link of this session holds. Sandbox only.
+//
+// Example: {"accounts":[{"account_number":"1234567890","account_type":"depository.checking","name":"Everyday checking","routing_number":"021000021"}],"owners":[{"addresses":[{"city":"Springfield","country":"US","postal_code":"62701","primary":true,"region":"IL","street":"1 Main Street"}],"emails":[{"address":"jane@example.com","primary":true}],"names":["Jane Doe"],"phone_numbers":[{"number":"+15551234567","primary":true,"type":"mobile"}]}]}
 type CustomSandboxData struct {
 	// Accounts The accounts.
 	Accounts []SandboxAccount `json:"accounts"`
@@ -793,7 +799,8 @@ type ClientInterface interface {
 	//
 	// Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 	//
-	// To reconnect or modify a link that exists, send its id as `existing_link_id`.
+	// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
+	// `existing_link_id` beside them.
 	//
 	// Creating a session twice is harmless: one that nobody uses expires.
 	//
@@ -806,7 +813,8 @@ type ClientInterface interface {
 	//
 	// Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 	//
-	// To reconnect or modify a link that exists, send its id as `existing_link_id`.
+	// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
+	// `existing_link_id` beside them.
 	//
 	// Creating a session twice is harmless: one that nobody uses expires.
 	//
@@ -844,7 +852,8 @@ type ClientInterface interface {
 //
 // Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 //
-// To reconnect or modify a link that exists, send its id as `existing_link_id`.
+// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
+// `existing_link_id` beside them.
 //
 // Creating a session twice is harmless: one that nobody uses expires.
 //
@@ -867,7 +876,8 @@ func (c *Client) CreateLinkSessionWithBody(ctx context.Context, contentType stri
 //
 // Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 //
-// To reconnect or modify a link that exists, send its id as `existing_link_id`.
+// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
+// `existing_link_id` beside them.
 //
 // Creating a session twice is harmless: one that nobody uses expires.
 //
@@ -1058,7 +1068,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 	//
-	// To reconnect or modify a link that exists, send its id as `existing_link_id`.
+	// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
+	// `existing_link_id` beside them.
 	//
 	// Creating a session twice is harmless: one that nobody uses expires.
 	//
@@ -1071,7 +1082,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 	//
-	// To reconnect or modify a link that exists, send its id as `existing_link_id`.
+	// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
+	// `existing_link_id` beside them.
 	//
 	// Creating a session twice is harmless: one that nobody uses expires.
 	//
@@ -1261,7 +1273,8 @@ func (r ExchangeTokenResult) ContentType() string {
 //
 // Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 //
-// To reconnect or modify a link that exists, send its id as `existing_link_id`.
+// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
+// `existing_link_id` beside them.
 //
 // Creating a session twice is harmless: one that nobody uses expires.
 //
@@ -1280,7 +1293,8 @@ func (c *ClientWithResponses) CreateLinkSessionWithBodyWithResponse(ctx context.
 //
 // Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 //
-// To reconnect or modify a link that exists, send its id as `existing_link_id`.
+// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
+// `existing_link_id` beside them.
 //
 // Creating a session twice is harmless: one that nobody uses expires.
 //
