@@ -264,15 +264,11 @@ type Address struct {
 type Country string
 
 // CreateLinkSessionRequest For whom the session is, and what it asks for.
-//
-// Example: {"connect_features":{"duplicate_institution_warning":true},"customer_user":{"email":{"address":"jane@example.com","customer_verified_at":"2023-02-16T09:14:11Z"},"id":"user-42","phone":{"country":"US","number":"+15551234567"}},"link_tags":["smoke_test","user_type:admin"],"redirect_uri":"https://yourdomain.com/oauth.html","settings":{"countries":["US","CA"],"products":{"account_numbers":{"reason":"pay you","required":true},"transactions":{"prefetch":true,"reason":"show you where your money goes"}},"providers":["moneykit","mx"]},"webhook":"https://yourdomain.com/moneykit_webhook"}
 type CreateLinkSessionRequest struct {
 	// ConnectFeatures Switches of the Connect user interface.
 	ConnectFeatures MoneyKitConnectFeatures `json:"connect_features,omitempty,omitzero"`
 
 	// CustomSandboxData What the link of this session holds. Sandbox only.
-	//
-	// Example: {"accounts":[{"account_number":"1234567890","account_type":"depository.checking","name":"Everyday checking","routing_number":"021000021"}],"owners":[{"addresses":[{"city":"Springfield","country":"US","postal_code":"62701","primary":true,"region":"IL","street":"1 Main Street"}],"emails":[{"address":"jane@example.com","primary":true}],"names":["Jane Doe"],"phone_numbers":[{"number":"+15551234567","primary":true,"type":"mobile"}]}]}
 	CustomSandboxData CustomSandboxData `json:"custom_sandbox_data,omitempty,omitzero"`
 
 	// CustomerUser The end user who links an account.
@@ -318,8 +314,6 @@ type CreateLinkSessionResponse struct {
 }
 
 // CustomSandboxData What the link of this session holds. Sandbox only.
-//
-// Example: {"accounts":[{"account_number":"1234567890","account_type":"depository.checking","name":"Everyday checking","routing_number":"021000021"}],"owners":[{"addresses":[{"city":"Springfield","country":"US","postal_code":"62701","primary":true,"region":"IL","street":"1 Main Street"}],"emails":[{"address":"jane@example.com","primary":true}],"names":["Jane Doe"],"phone_numbers":[{"number":"+15551234567","primary":true,"type":"mobile"}]}]}
 type CustomSandboxData struct {
 	// Accounts The accounts.
 	Accounts []SandboxAccount `json:"accounts"`
