@@ -59,11 +59,7 @@ func (s *Sandbox) serveOperation(target *routers.Route, next http.Handler) http.
 			s.reportViolation(w, err.Error())
 			return
 		}
-		for name, values := range a.header {
-			w.Header()[name] = values
-		}
-		w.WriteHeader(a.status)
-		w.Write(a.body.Bytes())
+		a.send(w)
 	})
 }
 

@@ -81,7 +81,11 @@ func (s *Sandbox) serveRequests(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"requests": s.Requests()})
 }
 
-func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+// seconds is n seconds, and 30 years at most, so that they fit.
+func seconds(n float64) time.Duration {
+	const most = 30 * 365 * 24 * 3600
+	return time.Duration(max(-most, min(n, most)) * float64(time.Second))
+}
 
 // readControl reads the JSON body of a /sandbox/ request, whatever its Content-Type says.
 func readControl(w http.ResponseWriter, r *http.Request, into any) bool {

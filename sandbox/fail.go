@@ -62,6 +62,8 @@ func (s *Sandbox) Fail(op Operation, n int, fault Fault) error {
 		return fmt.Errorf("body needs a status to go with")
 	case fault.Drop && fault.Status != 0:
 		return fmt.Errorf("drop and status exclude each other: a dropped connection has no answer")
+	case fault.Status == 0 && !fault.Drop && fault.Delay == 0 && len(fault.Header) == 0:
+		return fmt.Errorf("the fault is empty; set status, drop, delay or header")
 	case fault.Delay < 0:
 		return fmt.Errorf("delay is %v; it must not be negative", fault.Delay)
 	}

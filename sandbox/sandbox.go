@@ -110,8 +110,12 @@ func (s *Sandbox) now() time.Time { return time.Now().Add(s.offset).UTC() }
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Request-Id", "req_"+rand.Text())
 	// The body is read first: only then does the server notice that a client goes away during a delay.
-	body, bodyErr := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	r = r.WithContext(r.Context())
+	var body []byte
+	var bodyErr error
+	if r.Body != nil { // as it is when a test hands over a client's request
+		body, bodyErr = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	}
+	r = r.WithContext(r.Context()) // a copy: the caller's keeps its body
 	r.Body = &bufferedBody{Reader: bytes.NewReader(body), err: bodyErr}
 
 	rt := s.route(r)

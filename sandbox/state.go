@@ -57,12 +57,12 @@ func newState() state {
 
 // open starts a session and returns its token.
 func (st *state) open(now time.Time, request gen.CreateLinkSessionRequest) string {
-	for len(st.sessions) > 0 && now.After(st.sessions[0].forget) {
-		old := st.sessions[0]
-		delete(st.byToken, old.token)
-		delete(st.byExchangeable, old.exchangeable)
-		st.sessions = slices.Delete(st.sessions, 0, 1)
+	old := 0
+	for ; old < len(st.sessions) && now.After(st.sessions[old].forget); old++ {
+		delete(st.byToken, st.sessions[old].token)
+		delete(st.byExchangeable, st.sessions[old].exchangeable)
 	}
+	st.sessions = slices.Delete(st.sessions, 0, old)
 	ses := &session{
 		token:   "sandbox_session_" + rand.Text(),
 		request: request,
@@ -150,7 +150,7 @@ func (l *Link) apply(now time.Time, request gen.CreateLinkSessionRequest) {
 	l.LastSyncedAt = at
 	l.Webhook = request.Webhook
 	l.LinkTags, l.Tags = request.LinkTags, request.LinkTags
-	if len(request.CustomSandboxData.Accounts) > 0 || len(request.CustomSandboxData.Owners) > 0 {
+	if request.CustomSandboxData.Accounts != nil {
 		l.CustomSandboxData = request.CustomSandboxData
 	}
 
