@@ -1,0 +1,192 @@
+package sandbox_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/moneykit/moneykit-go/sandbox"
+)
+
+func TestFailAnswersWithWhatIsScripted(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	token := newToken(t, srv)
+	srv.Fail(sandbox.CreateLinkSession, 2, sandbox.Fault{Status: 502, Body: "<html><body>Bad gateway</body></html>"})
+	srv.Fail(sandbox.CreateLinkSession, 1, sandbox.Fault{Status: 429, Body: `{"error_code": "x"}`, Header: http.Header{"retry-after": {"7"}}})
+	srv.Fail(sandbox.Token, 1, sandbox.Fault{Status: 503})
+	for range 2 {
+		got := post(t, srv, "/link-session", token, minimal)
+		if got.status != 502 || !strings.HasPrefix(got.header.Get("Content-Type"), "text/html") || !strings.Contains(got.body, "Bad gateway") ||
+			got.header.Get("X-Request-Id") == "" {
+			t.Errorf("got %+v", got)
+		}
+	}
+	if got := post(t, srv, "/link-session", token, minimal); got.status != 429 || got.errorCode() != "x" ||
+		got.header.Get("Retry-After") != "7" || got.header.Get("Content-Type") != "application/json" {
+		t.Errorf("got %+v", got)
+	}
+	if got := post(t, srv, "/link-session", token, minimal); got.status != 201 {
+		t.Errorf("afterwards: %+v", got)
+	}
+	if got := post(t, srv, "/auth/token", "", ""); got.status != 503 || got.body != "" {
+		t.Errorf("token: %+v", got)
+	}
+}
+
+// With After the operation is carried out, and its answer is lost or replaced; without, it is not carried out.
+func TestFailBeforeAndAfter(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	token := newToken(t, srv)
+	for name, test := range map[string]struct {
+		fault       sandbox.Fault
+		wantStatus  int // of the call that fails; zero for a dropped connection
+		thenOK      bool
+		wantJournal int
+	}{
+		"dropped before":    {sandbox.Fault{Drop: true}, 0, true, 0},
+		"dropped after":     {sandbox.Fault{Drop: true, After: true}, 0, false, 0},
+		"answered before":   {sandbox.Fault{Status: 504}, 504, true, 504},
+		"answered after":    {sandbox.Fault{Status: 504, After: true}, 504, false, 504},
+		"only slower":       {sandbox.Fault{Delay: time.Nanosecond}, 201, false, 201},
+		"only slower after": {sandbox.Fault{Delay: time.Nanosecond, After: true}, 201, false, 201},
+		"only a header":     {sandbox.Fault{Header: http.Header{"X-Proxy": {"1"}}}, 201, false, 201},
+	} {
+		exchangeable := completed(t, srv, token, minimal)
+		srv.Fail(sandbox.ExchangeToken, 1, test.fault)
+		header := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}
+		got, err := try(t, srv, "POST", "/link-session/exchange-token", header, exchangeBody(exchangeable))
+		if got.status != test.wantStatus || (err == nil) != (test.wantStatus != 0) {
+			t.Errorf("%s: %v, %+v", name, err, got)
+		}
+		if test.fault.Header != nil && got.header.Get("X-Proxy") != "1" {
+			t.Errorf("%s: header %v", name, got.header)
+		}
+		all := srv.Requests()
+		if last := all[len(all)-1]; last.Operation != sandbox.ExchangeToken || last.Status != test.wantJournal {
+			t.Errorf("%s: recorded %s %d", name, last.Operation, last.Status)
+		}
+		if got := post(t, srv, "/link-session/exchange-token", token, exchangeBody(exchangeable)); (got.status == 201) != test.thenOK {
+			t.Errorf("%s: the next exchange got %d", name, got.status)
+		}
+	}
+}
+
+func TestFailCutsAnAnswerOff(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	srv.Fail(sandbox.Token, 1, sandbox.Fault{Status: 201, Body: `{"access_`, Header: http.Header{"Content-Length": {"100"}}})
+	got, err := try(t, srv, "POST", "/auth/token", nil, "")
+	if !errors.Is(err, io.ErrUnexpectedEOF) || got.body != `{"access_` {
+		t.Errorf("got %v, %q", err, got.body)
+	}
+}
+
+func TestFailDelay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		handler := sandbox.New()
+		if err := handler.Fail(sandbox.Token, 2, sandbox.Fault{Delay: time.Hour, Status: 503}); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		r := httptest.NewRequest("POST", "/auth/token", nil)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != 503 || time.Since(start) != time.Hour {
+			t.Errorf("status %d after %v", w.Code, time.Since(start))
+		}
+
+		// When the client goes away the delay ends, and nothing is answered.
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start = time.Now()
+		defer func() {
+			if got := recover(); got != http.ErrAbortHandler || time.Since(start) != time.Second {
+				t.Errorf("%v after %v", got, time.Since(start))
+			}
+		}()
+		handler.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx))
+	})
+}
+
+func TestFailDelayEndsWithTheServer(t *testing.T) {
+	t.Parallel()
+	fake := &fakeTB{}
+	srv := sandbox.Start(fake)
+	srv.Fail(sandbox.Token, 1, sandbox.Fault{Delay: time.Hour})
+	done := make(chan error)
+	go func() {
+		_, err := http.Post(srv.URL+"/auth/token", "", nil)
+		done <- err
+	}()
+	for len(srv.Requests()) == 0 {
+		runtime.Gosched()
+	}
+	fake.cleanups[0]()
+	if err := <-done; err == nil {
+		t.Error("there was an answer")
+	}
+}
+
+func TestFailOverHTTP(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	if got := post(t, srv, "/sandbox/fail", "", `{"operation": "create_link_session", "times": 2, "status": 503, "body": "busy", "header": {"Retry-After": "1"}, "delay_seconds": 0.001, "after": true}`); got.status != 204 {
+		t.Fatal(got)
+	}
+	for range 2 {
+		if got := post(t, srv, "/link-session", "", minimal); got.status != 503 || got.body != "busy" || got.header.Get("Retry-After") != "1" {
+			t.Errorf("got %+v", got)
+		}
+	}
+	if got := post(t, srv, "/sandbox/fail", "", `{"operation": "token", "drop": true}`); got.status != 204 {
+		t.Fatal(got)
+	}
+	if _, err := try(t, srv, "POST", "/auth/token", nil, ""); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v", err)
+	}
+	for body, want := range map[string]string{
+		``:                                 "empty",
+		`[]`:                               "object",
+		`{"operaton": "token"}`:            "operaton",
+		`{"operation": "x", "drop": true}`: `"x" is none of token`,
+		`{"operation": "token"}`:           "the fault is empty",
+		`{"operation": "token", "times": 0, "status": 500}`:              "at least 1",
+		`{"operation": "token", "status": 100}`:                          "200 to 599",
+		`{"operation": "token", "status": 600}`:                          "200 to 599",
+		`{"operation": "token", "drop": true, "body": "x"}`:              "needs a status",
+		`{"operation": "token", "drop": true, "status": 500}`:            "exclude",
+		`{"operation": "token", "status": 500, "delay_seconds": -1e300}`: "negative",
+		`{"operation": "token", "status": "500"}`:                        "status",
+	} {
+		if got := post(t, srv, "/sandbox/fail", "", body); got.status != 422 || !strings.Contains(got.body, want) && !strings.Contains(got.body, strings.ReplaceAll(want, `"`, `\"`)) {
+			t.Errorf("%s: %d %s, want %s", body, got.status, got.body, want)
+		}
+	}
+}
+
+func TestAdvanceOverHTTP(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	token := newToken(t, srv)
+	if got := post(t, srv, "/sandbox/advance", "", `{"seconds": 3600}`); got.status != 204 {
+		t.Fatal(got)
+	}
+	if got := post(t, srv, "/link-session", token, minimal); got.errorCode() != "api_error.auth.expired_access_token" {
+		t.Errorf("got %+v", got)
+	}
+	for _, body := range []string{`{}`, `{"seconds": -1}`, `{"seconds": "1"}`} {
+		if got := post(t, srv, "/sandbox/advance", "", body); got.status != 422 || !strings.Contains(got.body, "seconds") {
+			t.Errorf("%s: %d %s", body, got.status, got.body)
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package sandbox_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moneykit/moneykit-go/sandbox"
+)
+
+func TestPublishedRateLimits(t *testing.T) {
+	t.Parallel()
+	if got, want := sandbox.PublishedRateLimits(), (sandbox.RateLimits{Token: 300, LinkSessionPerUser: 20, PerApp: 1200}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestRateLimits(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t, sandbox.WithRateLimits(sandbox.RateLimits{Token: 2, LinkSessionPerUser: 2, PerApp: 5}))
+	newToken(t, srv)
+	token := newToken(t, srv)
+	srv.Advance(20 * time.Second)
+	if got := post(t, srv, "/auth/token", "", ""); got.status != 400 {
+		t.Errorf("a request of no client: %+v", got) // counts against nobody
+	}
+	credentials := "grant_type=client_credentials&client_id=" + srv.ClientID + "&client_secret=" + srv.ClientSecret
+	form := map[string][]string{"Content-Type": {"application/x-www-form-urlencoded"}}
+	if got := send(t, srv, "POST", "/auth/token", form, credentials); got.status != 429 || got.errorCode() != "api_error.rate_limit_exceeded" ||
+		got.header.Get("Retry-After") != "40" {
+		t.Errorf("token: %+v", got)
+	}
+
+	create := func(user string) reply {
+		return post(t, srv, "/link-session", token, strings.Replace(minimal, "user-42", user, 1))
+	}
+	for i, test := range []struct {
+		user       string
+		status     int
+		retryAfter string
+	}{
+		{"a", 201, ""}, {"a", 201, ""}, {"a", 429, "60"}, // the user's limit
+		{"b", 201, ""}, {"b", 201, ""}, {"c", 429, "60"}, // the application's, which what was refused counts towards
+	} {
+		if got := create(test.user); got.status != test.status || got.header.Get("Retry-After") != test.retryAfter {
+			t.Errorf("%d: %+v, want %+v", i, got, test)
+		}
+	}
+	srv.Advance(time.Minute)
+	if got := create("a"); got.status != 201 {
+		t.Errorf("a minute later: %+v", got)
+	}
+}
+
+func TestNoRateLimitsByDefault(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	token := newToken(t, srv)
+	for range 30 {
+		if got := post(t, srv, "/link-session", token, minimal); got.status != 201 {
+			t.Fatal(fmt.Sprint(got))
+		}
+	}
+}
