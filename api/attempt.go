@@ -38,7 +38,7 @@ func (op *operation[Req, Res]) attempt(ctx context.Context, c *Client, req *Req,
 			slog.Int("attempt", info.Attempts),
 			slog.Int("status", info.StatusCode),
 			slog.Duration("duration", time.Since(start)),
-			slog.String("request_id", requestID(info.Header)))
+			slog.String("request_id", requestID(info.Header, tok.Value(), op.secret(req))))
 	}
 	return out, e
 }
@@ -100,7 +100,7 @@ func (op *operation[Req, Res]) decode(data []byte, out *Res) error {
 func (op *operation[Req, Res]) refusal(answer *http.Response, data []byte, err error, secrets ...string) *Error {
 	e := op.fail(final, nil)
 	e.StatusCode, e.Header, e.Body = answer.StatusCode, answer.Header, data
-	e.RequestID = wire.Clean(requestID(answer.Header), secrets...)
+	e.RequestID = requestID(answer.Header, secrets...)
 	var told bool
 	e.RetryAfter, told = wire.RetryAfter(answer.Header, time.Now())
 	if err != nil {
@@ -221,4 +221,6 @@ func readAnswer(answer *http.Response, limit int64) ([]byte, error) {
 // trimBOM removes a byte order mark, which JSON readers may ignore (RFC 8259, section 8.1).
 func trimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\ufeff")) }
 
-func requestID(h http.Header) string { return h.Get("X-Request-Id") }
+func requestID(h http.Header, secrets ...string) string {
+	return wire.Clean(h.Get("X-Request-Id"), secrets...)
+}

@@ -127,15 +127,15 @@ func WithLogger(l *slog.Logger) Option {
 
 // New returns a Client that takes its tokens from source. It makes no request itself.
 func New(source *auth.Source, opts ...Option) (*Client, error) {
-	o, err := apply(opts)
+	o, err := apply(gen.ServerURL, opts)
 	if err != nil {
 		return nil, err
 	}
 	return o.build(source)
 }
 
-func apply(opts []Option) (*options, error) {
-	o := options{baseURL: gen.ServerURL}
+func apply(baseURL string, opts []Option) (*options, error) {
+	o := options{baseURL: baseURL}
 	o.client.maxBody = DefaultMaxBodySize
 	o.client.retry, _ = RetryPolicy{}.withDefaults()
 	for i, opt := range opts {

@@ -35,7 +35,7 @@ func FromEnv(opts ...Option) (*Client, error) {
 	if _, err := wire.ParseURL(EnvURL, env[EnvURL]); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	o, err := apply(append([]Option{WithBaseURL(env[EnvURL])}, opts...))
+	o, err := apply(env[EnvURL], opts)
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -165,11 +167,17 @@ func (e *Error) Is(target error) bool {
 	return code == s.code
 }
 
-// GoString is Error, so that %#v prints neither Header nor Body.
-func (e *Error) GoString() string { return e.Error() }
+// Format prints what the method Error returns, for every verb and also for an Error that is no pointer.
+func (e Error) Format(f fmt.State, verb rune) {
+	text := e.Error()
+	if verb == 'q' {
+		text = strconv.Quote(text)
+	}
+	_, _ = io.WriteString(f, text)
+}
 
 // LogValue has what is worth logging, and neither Header nor Body.
-func (e *Error) LogValue() slog.Value {
+func (e Error) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("operation", e.Op),
 		slog.Int("status", e.StatusCode),

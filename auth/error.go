@@ -76,7 +76,7 @@ func explain(err error, secrets ...string) *Error {
 			Message string `json:"error_message"`
 		}
 		_ = json.Unmarshal(answer.Body, &body) // a proxy's page has neither, and its status says enough
-		if body.Code == "" {
+		if body.Code == "" && body.Message == "" {
 			body.Code, body.Message = answer.ErrorCode, answer.ErrorDescription
 		}
 		out.Code, out.Message = wire.Clean(body.Code, secrets...), wire.Clean(body.Message, secrets...)
