@@ -256,7 +256,6 @@ type state struct {
 	Client *api.Client
 	client *api.Client
 	Err    error
-	err    error
 	Policy api.RetryPolicy
 }
 
@@ -294,7 +293,7 @@ func TestRenderings(t *testing.T) {
 	if !errors.As(err, &e) || !strings.Contains(string(e.Body), exchangeable) {
 		t.Fatalf("got %v; the raw body must be as it came", err)
 	}
-	for _, v := range []any{client, err, *e, src, state{client, client, err, err, api.RetryPolicy{}}} {
+	for _, v := range []any{client, err, *e, src, state{client, client, err, api.RetryPolicy{}}} {
 		slog.New(slog.NewTextHandler(&logs, nil)).Info("text", "value", v)
 		slog.New(slog.NewJSONHandler(&logs, nil)).Info("json", "value", v)
 		data, _ := json.Marshal(v)
