@@ -1,0 +1,7 @@
+.PHONY: sandbox sandbox-generate
+
+sandbox: ## A MoneyKit on http://127.0.0.1:8042, until Ctrl-C
+	go run ./sandbox/cmd/moneykit-sandbox
+
+sandbox-generate: ## Compile the contract into the sandbox's server
+	cd sandbox && go generate ./...
