@@ -311,7 +311,7 @@ func TestUnusableClients(t *testing.T) {
 	}
 	client := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 	for name, call := range operations {
-		if err := call(nil, client); err == nil || !strings.Contains(err.Error(), "the context is nil") { //nolint:staticcheck // the point
+		if err := call(nil, client); err == nil || !strings.Contains(err.Error(), "the context is nil") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,11 +27,7 @@ var sentinels = []error{
 func only(t *testing.T, name string, err error, want ...error) {
 	t.Helper()
 	for _, s := range sentinels {
-		wanted := false
-		for _, w := range want {
-			wanted = wanted || w == s
-		}
-		if errors.Is(err, s) != wanted {
+		if wanted := slices.Contains(want, s); errors.Is(err, s) != wanted {
 			t.Errorf("%s: errors.Is(%q) is %v, of %v", name, s, !wanted, err)
 		}
 	}

@@ -71,13 +71,13 @@ func answer(status int, body string, header ...string) http.HandlerFunc {
 	}
 }
 
-func issue(expiresIn string) http.HandlerFunc {
-	return answer(http.StatusCreated, `{"access_token":"`+accessToken+`","token_type":"bearer","expires_in":`+expiresIn+`}`)
+func issue() http.HandlerFunc {
+	return answer(http.StatusCreated, `{"access_token":"`+accessToken+`","token_type":"bearer","expires_in":3600}`)
 }
 
 func TestCredentialsInForm(t *testing.T) {
 	t.Parallel()
-	e := newEndpoint(t, issue("3600"))
+	e := newEndpoint(t, issue())
 	tok, err := e.source(t).Token(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func TestCredentialsInForm(t *testing.T) {
 
 func TestCredentialsAsBasic(t *testing.T) {
 	t.Parallel()
-	e := newEndpoint(t, issue("3600"))
+	e := newEndpoint(t, issue())
 	if _, err := e.source(t, auth.WithBasicAuth(), auth.WithScopes("link:read", "link:write")).Token(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestCredentialsAsBasic(t *testing.T) {
 
 func TestTokenIsCached(t *testing.T) {
 	t.Parallel()
-	e := newEndpoint(t, issue("3600"))
+	e := newEndpoint(t, issue())
 	src := e.source(t)
 	var first *auth.Token
 	for range 3 {
@@ -222,7 +222,7 @@ func TestUnreachableEndpoint(t *testing.T) {
 
 func TestEndedContext(t *testing.T) {
 	t.Parallel()
-	e := newEndpoint(t, issue("3600"))
+	e := newEndpoint(t, issue())
 	src := e.source(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("shutting down")
@@ -374,7 +374,7 @@ type config struct {
 
 func TestRenderings(t *testing.T) {
 	t.Parallel()
-	e := newEndpoint(t, issue("3600"))
+	e := newEndpoint(t, issue())
 	src := e.source(t)
 	tok, err := src.Token(t.Context())
 	if err != nil {
