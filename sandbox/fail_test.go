@@ -83,7 +83,7 @@ func TestFailBeforeAndAfter(t *testing.T) {
 func TestFailCutsAnAnswerOff(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
-	srv.Fail(sandbox.Token, 1, sandbox.Fault{Status: 201, Body: `{"access_`, Header: http.Header{"Content-Length": {"100"}}})
+	srv.Fail(sandbox.Token, 1, sandbox.Fault{Status: 201, Body: `{"access_`, Header: http.Header{"content-length": {"100"}}})
 	got, err := try(t, srv, "POST", "/auth/token", nil, "")
 	if !errors.Is(err, io.ErrUnexpectedEOF) || got.body != `{"access_` {
 		t.Errorf("got %v, %q", err, got.body)
@@ -140,12 +140,22 @@ func TestFailDelayEndsWithTheServer(t *testing.T) {
 func TestFailOverHTTP(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
-	if got := post(t, srv, "/sandbox/fail", "", `{"operation": "create_link_session", "times": 2, "status": 503, "body": "busy", "header": {"Retry-After": "1"}, "delay_seconds": 0.001, "after": true}`); got.status != 204 {
+	if got := post(t, srv, "/sandbox/fail", "", `{"operation": "create_link_session", "times": 2, "status": 503, "body": "busy", "header": {"Retry-After": "1"}, "delay_seconds": 0.001}`); got.status != 204 {
 		t.Fatal(got)
 	}
 	for range 2 {
 		if got := post(t, srv, "/link-session", "", minimal); got.status != 503 || got.body != "busy" || got.header.Get("Retry-After") != "1" {
 			t.Errorf("got %+v", got)
+		}
+	}
+	token := newToken(t, srv)
+	exchangeable := completed(t, srv, token, minimal)
+	if got := post(t, srv, "/sandbox/fail", "", `{"operation": "exchange_token", "status": 504, "after": true}`); got.status != 204 {
+		t.Fatal(got)
+	}
+	for _, want := range []int{504, 400} { // carried out, and so not again
+		if got := post(t, srv, "/link-session/exchange-token", token, exchangeBody(exchangeable)); got.status != want {
+			t.Errorf("got %+v, want %d", got, want)
 		}
 	}
 	if got := post(t, srv, "/sandbox/fail", "", `{"operation": "token", "drop": true}`); got.status != 204 {

@@ -200,6 +200,7 @@ func TestRedirectOrigins(t *testing.T) {
 		"https://app.example@evil.test/":  403,
 		"https://localhost.evil.test/":    403,
 		"ftp://localhost/":                403,
+		"http://10.0.0.1/":                403,
 		"https://app.example.evil.test/x": 403,
 	} {
 		body, _ := json.Marshal(gen.CreateLinkSessionRequest{CustomerUser: gen.LinkSessionCustomerUser{ID: "u"}, RedirectURI: uri})

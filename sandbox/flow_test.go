@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,7 +38,8 @@ func TestFlow(t *testing.T) {
 	if link.LinkID == "" || link.LinkID != exchanged.JSON201.LinkID || link.State != gen.PublicLinkStateConnected {
 		t.Errorf("link: %+v", link)
 	}
-	if held := srv.Links(); len(held) != 1 || held[0].LinkID != link.LinkID || held[0].CustomerUserID != "user-42" {
+	if held := srv.Links(); len(held) != 1 || held[0].LinkID != link.LinkID || held[0].CustomerUserID != "user-42" ||
+		!slices.Equal(held[0].Countries, []gen.Country{gen.CountryUS}) {
 		t.Errorf("links held: %+v", held)
 	}
 }

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"sync"
@@ -37,7 +36,6 @@ func Start(t TB, opts ...Option) *Server {
 	s := New(opts...)
 	s.violation = func(message string) { t.Errorf("sandbox: %s", message) }
 
-	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.RWMutex // handlers read-lock it, so that the end of the test can wait for them
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -47,7 +45,6 @@ func Start(t TB, opts ...Option) *Server {
 			defer serving.RUnlock()
 			s.ServeHTTP(w, r)
 		}),
-		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	done := make(chan struct{})
@@ -56,8 +53,7 @@ func Start(t TB, opts ...Option) *Server {
 		server.Serve(listener)
 	}()
 	t.Cleanup(func() {
-		cancel() // ends scripted delays
-		server.Close()
+		server.Close() // ends scripted delays too, as their clients are cut off
 		<-done
 		serving.Lock()
 	})

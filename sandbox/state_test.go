@@ -129,6 +129,11 @@ func TestExistingLink(t *testing.T) {
 		t.Errorf("held: %+v", held)
 	}
 
+	// Without a webhook it is removed.
+	third := exchanged(t, srv, token, fmt.Sprintf(`{"customer_user": {"id": "u"}, "redirect_uri": "http://localhost/",
+		"existing_link_id": %q, "link_tags": ["new"]}`, first["link_id"]))
+	checkFields(t, third, map[string]any{"webhook": nil, "link_tags": []any{"new"}})
+
 	// What Links returned is the caller's own.
 	held[0].AvailableProducts[0] = "changed"
 	if srv.Links()[0].AvailableProducts[0] == "changed" {

@@ -87,7 +87,7 @@ func TestTokenExpires(t *testing.T) {
 			t.Errorf("%s: %d %s", other, got.status, got.body)
 		}
 	}
-	if got := send(t, srv, "POST", "/link-session", http.Header{"Authorization": {"Basic " + token}}, minimal); got.status != 401 ||
+	if got := send(t, srv, "POST", "/link-session", http.Header{"Authorization": {"Basic " + newToken(t, srv)}}, minimal); got.status != 401 ||
 		got.header.Get("WWW-Authenticate") != "Bearer" {
 		t.Errorf("token as Basic: %d %v", got.status, got.header)
 	}
