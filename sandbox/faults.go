@@ -23,7 +23,7 @@ func bodyFault(kind, message string, path ...any) fault422 {
 
 // schemaFaults turns what the contract's validation found in body into one entry per fault.
 func schemaFaults(err error, body any) []fault422 {
-	switch err := err.(type) {
+	switch err := err.(type) { //nolint:errorlint // the tree is walked node by node; As would stop at the first fault
 	case nil:
 		return nil
 	case openapi3.MultiError:

@@ -18,7 +18,10 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -87,9 +90,11 @@ func serve(ctx context.Context, addr string, handler *sandbox.Sandbox, stdout, s
 
 	requests, endDelays := context.WithCancel(context.WithoutCancel(ctx))
 	defer endDelays()
+	var unused unusedConns
 	server := &http.Server{
 		Handler:           handler,
 		BaseContext:       func(net.Listener) context.Context { return requests },
+		ConnState:         unused.observe,
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	failed := make(chan error, 1)
@@ -100,6 +105,7 @@ func serve(ctx context.Context, addr string, handler *sandbox.Sandbox, stdout, s
 	case <-ctx.Done():
 	}
 	endDelays() // nobody waits for a scripted delay now
+	unused.close()
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(bounded); err != nil {
@@ -109,11 +115,38 @@ func serve(ctx context.Context, addr string, handler *sandbox.Sandbox, stdout, s
 	return nil
 }
 
+// unusedConns are the connections on which nothing has arrived yet, such as those that browsers open in advance.
+// Shutdown would wait for them as if a request were under way.
+type unusedConns struct {
+	conns   sync.Map
+	closing atomic.Bool
+}
+
+func (u *unusedConns) observe(conn net.Conn, state http.ConnState) {
+	if state != http.StateNew {
+		u.conns.Delete(conn)
+		return
+	}
+	u.conns.Store(conn, nil)
+	if u.closing.Load() {
+		_ = conn.Close()
+	}
+}
+
+func (u *unusedConns) close() {
+	u.closing.Store(true)
+	u.conns.Range(func(conn, _ any) bool {
+		_ = conn.(net.Conn).Close()
+		return true
+	})
+}
+
+// plain is a value that a shell takes as it is.
+var plain = regexp.MustCompile(`^[\w.:/@%+=-]+$`)
+
 // quote quotes a value for a shell where it needs it.
 func quote(value string) string {
-	if !strings.ContainsFunc(value, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-.:/@%+=", r))
-	}) {
+	if plain.MatchString(value) {
 		return value
 	}
 	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -56,6 +57,13 @@ func TestProgram(t *testing.T) {
 			go http.PostForm(env[0]+"/auth/token", nil)
 			for strings.Count(call(t, env[0]+"/sandbox/requests", "", "", 200)["all"].(string), `"status":0`) < 2 { // it and this
 			}
+			// Nor does a connection that was opened and not used, as browsers do.
+			idle, err := net.Dial("tcp", strings.TrimPrefix(env[0], "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer idle.Close()
+			call(t, env[0]+"/sandbox/links", "", "", 200) // by now the program has accepted it
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
