@@ -1,7 +1,4 @@
-.PHONY: sandbox sandbox-generate
+.PHONY: sandbox
 
 sandbox: ## A MoneyKit on http://127.0.0.1:8042, until Ctrl-C
 	go run ./sandbox/cmd/moneykit-sandbox
-
-sandbox-generate: ## Compile the contract into the sandbox's server
-	cd sandbox && go generate ./...
