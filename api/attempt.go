@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -208,7 +209,7 @@ func readAnswer(answer *http.Response, limit int64) ([]byte, error) {
 	if answer.StatusCode == http.StatusSwitchingProtocols { // its body is the bare connection
 		return nil, errors.New("the answer switches protocols, which was not asked for")
 	}
-	data, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
+	data, err := readAll(io.LimitReader(answer.Body, limit+1), min(answer.ContentLength, limit))
 	if int64(len(data)) > limit {
 		return data[:limit], fmt.Errorf("the answer is longer than %d bytes (see WithMaxBodySize)", limit)
 	}
@@ -216,6 +217,27 @@ func readAnswer(answer *http.Response, limit int64) ([]byte, error) {
 		return data, fmt.Errorf("%w: %w", errBroken, err)
 	}
 	return data, nil
+}
+
+// readAll reads r to its end. It makes room for size bytes at once, unless size is negative.
+func readAll(r io.Reader, size int64) ([]byte, error) {
+	if size < 0 {
+		size = bytes.MinRead
+	}
+	data := make([]byte, 0, size+1) // one more, so that the end is seen without growing
+	for {
+		n, err := r.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if err == io.EOF {
+			return data, nil
+		}
+		if err != nil {
+			return data, err
+		}
+		if len(data) == cap(data) {
+			data = slices.Grow(data, len(data))
+		}
+	}
 }
 
 // trimBOM removes a byte order mark, which JSON readers may ignore (RFC 8259, section 8.1).
