@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+set -euo pipefail
+mvn -B -ntp -Dmaven.repo.local="$CACHE/m2" test

@@ -1,0 +1,116 @@
+"""The contract as a Python team meets it, through openapi-python-client."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from every_field import every_field
+from moneykit import AuthenticatedClient
+from moneykit.api.link_session import create_link_session, exchange_token
+from moneykit.models import (
+    CreateLinkSessionRequest,
+    ExchangeTokenRequest,
+    LinkCommon,
+    LinkSessionCustomerUser,
+    Provider,
+    ValidationErrorResponse,
+)
+
+URL, CLIENT_ID, CLIENT_SECRET = (os.environ["MONEYKIT_" + name] for name in ("URL", "CLIENT_ID", "CLIENT_SECRET"))
+REDIRECT_URI = "https://yourdomain.com/oauth.html"
+
+# docs:begin client
+form = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+access_token = httpx.post(URL + "/auth/token", data=form).raise_for_status().json()["access_token"]
+moneykit = AuthenticatedClient(URL, token=access_token, headers={"MoneyKit-Version": "2023-02-18"})
+
+request = CreateLinkSessionRequest(customer_user=LinkSessionCustomerUser("user-42"), redirect_uri=REDIRECT_URI)
+session = create_link_session.sync_detailed(client=moneykit, body=request)
+if session.status_code != 201:
+    raise RuntimeError(session.parsed.error_code)
+print(session.parsed.link_session_token)  # goes to MoneyKit Connect, which returns an exchangeable token
+# docs:end
+
+
+# docs:begin timestamp
+def utc(at: datetime) -> datetime:
+    """Without a zone a timestamp of the contract is UTC, where Python would take it for local time."""
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+# docs:end
+
+
+def create(client=moneykit, **fields):
+    body = CreateLinkSessionRequest(**{"redirect_uri": REDIRECT_URI, **fields})
+    return create_link_session.sync_detailed(client=client, body=body)
+
+
+def completed(body: CreateLinkSessionRequest) -> str:
+    """Creates a session and plays its end user; returns the exchangeable token."""
+    session = create_link_session.sync_detailed(client=moneykit, body=body)
+    assert session.status_code == 201, session.content
+    answer = httpx.post(URL + "/sandbox/complete", json={"link_session_token": session.parsed.link_session_token})
+    return answer.raise_for_status().json()["exchangeable_token"]
+
+
+def exchange(token: str):
+    return exchange_token.sync_detailed(client=moneykit, body=ExchangeTokenRequest(token))
+
+
+def scripted(name: str) -> LinkCommon:
+    fault = {"operation": "exchange_token", "status": 201, "body": Path("../wire", name).read_text()}
+    httpx.post(URL + "/sandbox/fail", json=fault).raise_for_status()
+    return exchange("any").parsed.link
+
+
+def test_a_session_becomes_a_link_once():
+    token = completed(request)
+    link = exchange(token).parsed.link
+    assert (link.state, link.provider) == ("connected", Provider.MONEYKIT)
+    again = exchange(token)
+    assert (again.status_code, again.parsed.error_code) == (400, "link_session_error.invalid_token_exchange")
+
+
+def test_every_field_is_sent():
+    first = exchange(completed(request)).parsed
+    again = exchange(completed(every_field(first.link.link_id))).parsed
+    assert again.link.link_tags == ["smoke_test", "user_type:admin"]
+
+
+def test_a_wrong_token_is_refused():
+    wrong = AuthenticatedClient(URL, token="wrong", headers={"MoneyKit-Version": "2023-02-18"})
+    refused = create(wrong, customer_user=LinkSessionCustomerUser("user-42"))
+    assert (refused.status_code, refused.parsed.error_code) == (401, "api_error.auth.unauthorized")
+
+
+def test_an_invalid_request_names_its_faults():
+    refused = create(customer_user=LinkSessionCustomerUser(""), link_tags=["fine", "-"])
+    assert refused.status_code == 422
+    assert isinstance(refused.parsed, ValidationErrorResponse)
+    locations = [fault.location for fault in refused.parsed.validation_errors]
+    assert locations == [["body", "customer_user", "id"], ["body", "link_tags", 1]]
+
+
+def test_the_rate_limit_says_how_long_to_wait():
+    *_, last = [create(customer_user=LinkSessionCustomerUser("hasty")) for _ in range(21)]
+    assert (last.status_code, last.parsed.error_code) == (429, "api_error.rate_limit_exceeded")
+    assert int(last.headers["Retry-After"]) > 0
+
+
+def test_values_that_nobody_knew_are_kept():
+    link = scripted("unknown-link.json")
+    assert (link.provider, link.state, link.error_code) == ("bank_of_tomorrow", "paused", "bank_on_holiday")
+    assert link.products.accounts.error_code == "moon_phase"
+    assert link.available_products == ["accounts", "loans"]
+    for at in (link.last_synced_at, link.products.accounts.refreshed_at, link.products.accounts.last_attempted_at):
+        assert utc(at) == datetime(2023, 2, 16, 9, 14, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("field", ["provider", "error_code", "last_synced_at", "link_tags", "webhook"])
+def test_null_is_taken_for_absent(field):
+    link = scripted("null-link.json")
+    assert not getattr(link, field)
+    assert link.products.identity is None and link.products.accounts.settings is None

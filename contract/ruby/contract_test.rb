@@ -1,0 +1,115 @@
+# The contract as a Ruby team meets it, through OpenAPI Generator and faraday.
+require 'minitest/autorun'
+require 'moneykit'
+require 'every_field'
+
+URL, CLIENT_ID, CLIENT_SECRET = ENV.values_at('MONEYKIT_URL', 'MONEYKIT_CLIENT_ID', 'MONEYKIT_CLIENT_SECRET')
+ENV['TZ'] = 'America/New_York' # a timestamp taken for local time is found out
+
+# docs:begin client
+form = { grant_type: 'client_credentials', client_id: CLIENT_ID, client_secret: CLIENT_SECRET }
+answer = Faraday.post("#{URL}/auth/token", form)
+
+MoneyKit.configure do |config|
+  config.scheme, config.host = URL.split('://')
+  config.access_token = JSON.parse(answer.body).fetch('access_token')
+end
+MoneyKit::ApiClient.default.default_headers['MoneyKit-Version'] = '2023-02-18'
+
+session = MoneyKit::LinkSessionApi.new.create_link_session(
+  MoneyKit::CreateLinkSessionRequest.new({ customer_user: MoneyKit::LinkSessionCustomerUser.new({ id: 'user-42' }),
+                                           redirect_uri: 'https://yourdomain.com/oauth.html' })
+)
+puts session.link_session_token # goes to MoneyKit Connect, which returns an exchangeable token
+# docs:end
+
+# docs:begin timestamp
+module MoneyKit
+  # Reads a timestamp of the contract. Without a zone it is UTC, where Time would take it for local time.
+  module UTCTime
+    def self.build_from_hash(at)
+      Time.iso8601(at.match?(/(Z|[+-]\d\d:\d\d)\z/i) ? at : "#{at}Z")
+    end
+  end
+end
+# docs:end
+
+class ContractTest < Minitest::Test
+  def api = MoneyKit::LinkSessionApi.new
+
+  def request(id: 'user-42', **fields)
+    MoneyKit::CreateLinkSessionRequest.new(
+      customer_user: MoneyKit::LinkSessionCustomerUser.new(id: id),
+      redirect_uri: 'https://yourdomain.com/oauth.html', **fields
+    )
+  end
+
+  def sandbox(path, body) = Faraday.post("#{URL}/sandbox/#{path}", JSON.generate(body))
+
+  # Creates a session and plays its end user; returns the exchangeable token.
+  def completed(request)
+    session = api.create_link_session(request)
+    JSON.parse(sandbox('complete', link_session_token: session.link_session_token).body).fetch('exchangeable_token')
+  end
+
+  def exchange(token) = api.exchange_token(MoneyKit::ExchangeTokenRequest.new(exchangeable_token: token)).link
+
+  def scripted(name)
+    sandbox('fail', operation: 'exchange_token', status: 201, body: File.read("../wire/#{name}"))
+    exchange('any')
+  end
+
+  # The error of a call that is refused, and the body that came with it.
+  def refused(status, code, &)
+    error = assert_raises(MoneyKit::ApiError, &)
+    body = JSON.parse(error.response_body)
+    assert_equal [status, code], [error.code, body['error_code']]
+    [error, body]
+  end
+
+  def test_a_session_becomes_a_link_once
+    token = completed(request)
+    link = exchange(token)
+    assert_equal [MoneyKit::PublicLinkState::CONNECTED, MoneyKit::Provider::MONEYKIT], [link.state, link.provider]
+    refused(400, 'link_session_error.invalid_token_exchange') { exchange(token) }
+  end
+
+  def test_every_field_is_sent
+    link = exchange(completed(request))
+    assert_equal ['smoke_test', 'user_type:admin'], exchange(completed(every_field(link.link_id))).link_tags
+  end
+
+  def test_a_wrong_token_is_refused
+    headers = { header_params: { 'Authorization' => 'Bearer wrong' }, debug_auth_names: [] }
+    refused(401, 'api_error.auth.unauthorized') { api.create_link_session(request, headers) }
+  end
+
+  def test_an_invalid_request_names_its_faults
+    _, body = refused(422, 'api_error.request.validation_failed') do
+      api.create_link_session(request(link_tags: ['fine', '-']))
+    end
+    faults = MoneyKit::ValidationErrorResponse.build_from_hash(body.transform_keys(&:to_sym)).validation_errors
+    assert_equal [['body', 'link_tags', 1]], faults.map(&:location)
+  end
+
+  def test_the_rate_limit_says_how_long_to_wait
+    20.times { api.create_link_session(request(id: 'hasty')) }
+    error, = refused(429, 'api_error.rate_limit_exceeded') { api.create_link_session(request(id: 'hasty')) }
+    assert_match(/\A\d+\z/, error.response_headers['Retry-After'])
+  end
+
+  def test_values_that_nobody_knew_are_kept
+    link = scripted('unknown-link.json')
+    assert_equal %w[bank_of_tomorrow paused bank_on_holiday], [link.provider, link.state, link.error_code]
+    assert_equal 'moon_phase', link.products.accounts.error_code
+    assert_equal %w[accounts loans], link.available_products
+    times = [link.last_synced_at, link.products.accounts.refreshed_at, link.products.accounts.last_attempted_at]
+    assert_equal [Time.utc(2023, 2, 16, 9, 14, 11)], times.uniq
+  end
+
+  def test_null_is_taken_for_absent
+    link = scripted('null-link.json')
+    assert_empty [link.provider, link.error_code, link.last_synced_at, link.link_tags, link.products.identity].compact
+    assert_nil link.products.account_numbers.settings.prefetch
+  end
+end

@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+set -euo pipefail
+ruby -W:no-deprecated -I generated/lib -I . contract_test.rb
