@@ -1,0 +1,87 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// Goroutines are how many callers share a client.
+var Goroutines = []int{1, 8, 64}
+
+// RoundEnv numbers the rounds of a comparison; each starts with another contender.
+const RoundEnv = "MONEYKIT_BENCH_ROUND"
+
+// Benchmark measures both calls, each over three nets, each with every number of callers, and within that one
+// contender after the other, so that whatever slows the machine for a while slows them all.
+func Benchmark(b *testing.B, makes []Make) {
+	http1, http2, stop, err := Loopback()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer stop()
+	round, _ := strconv.Atoi(os.Getenv(RoundEnv))
+	for _, call := range []string{"create", "exchange"} {
+		for _, n := range []Net{Memory(), http1, http2} {
+			for _, goroutines := range Goroutines {
+				for i := range makes {
+					c, err := makes[(i+round)%len(makes)](n, Plain)
+					if err != nil {
+						b.Fatal(err)
+					}
+					do, want := c.Create, LinkSessionToken
+					if call == "exchange" {
+						do, want = c.Exchange, LinkID
+					}
+					b.Run(fmt.Sprintf("call=%s/net=%s/goroutines=%d/client=%s", call, n.Name, goroutines, c.Name), func(b *testing.B) {
+						Share(b, goroutines, func() error {
+							got, err := do(context.Background())
+							if err == nil && got != want {
+								err = fmt.Errorf("got %q, want %q", got, want)
+							}
+							return err
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// Share has goroutines callers share b.N calls of do, after one call of each to warm up.
+func Share(b *testing.B, goroutines int, do func() error) {
+	var left atomic.Int64
+	run := func() {
+		if goroutines == 1 {
+			for range left.Load() {
+				if err := do(); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+			return
+		}
+		var callers sync.WaitGroup
+		for range goroutines {
+			callers.Go(func() {
+				for left.Add(-1) >= 0 {
+					if err := do(); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		}
+		callers.Wait()
+	}
+	left.Store(int64(goroutines))
+	run()
+	left.Store(int64(b.N))
+	b.ReportAllocs()
+	b.ResetTimer()
+	run()
+}
