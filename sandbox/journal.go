@@ -19,7 +19,7 @@ const (
 
 // secretFields are the form and JSON fields, and secretHeaders the headers, whose values are never recorded.
 var (
-	secretFields  = []string{"access_token", "client_secret", "exchangeable_token", "link_session_token"}
+	secretFields  = []string{"access_token", "client_secret", "exchangeable_token", "link_session_token", "password", "answer", "redirect_url", "state"}
 	secretHeaders = []string{"Authorization", "Cookie", "Proxy-Authorization"}
 )
 

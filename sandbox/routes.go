@@ -14,7 +14,7 @@ import (
 // A route is one thing that the sandbox serves.
 type route struct {
 	method, path string
-	does         string // for the list at GET /
+	does         string // for the list at GET /; empty for what only the sandbox's own pages use
 	operation    Operation
 	handler      http.Handler
 }
@@ -43,6 +43,7 @@ func (s *Sandbox) newRoutes() []route {
 		route{"GET", "/sandbox/links", "the links held", "", http.HandlerFunc(s.serveLinks)},
 		route{"GET", "/sandbox/requests", "what arrived, secrets redacted", "", http.HandlerFunc(s.serveRequests)},
 	)
+	routes = append(routes, s.connectRoutes()...)
 	slices.SortStableFunc(routes, func(a, b route) int { return strings.Compare(a.path, b.path) })
 	return routes
 }
@@ -67,7 +68,7 @@ func (s *Sandbox) route(r *http.Request) route {
 			return
 		}
 		var known []string
-		for _, rt := range s.routes {
+		for _, rt := range s.listed() {
 			known = append(known, rt.method+" "+rt.path)
 		}
 		writeRefusal(w, refusal{http.StatusNotFound, "api_error.not_found",
@@ -75,10 +76,15 @@ func (s *Sandbox) route(r *http.Request) route {
 	})}
 }
 
+// listed is the routes that are meant for others.
+func (s *Sandbox) listed() []route {
+	return slices.DeleteFunc(slices.Clone(s.routes), func(rt route) bool { return rt.does == "" })
+}
+
 func (s *Sandbox) serveIndex(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	fmt.Fprint(w, "MoneyKit sandbox: link sessions end to end, in memory. Nothing here is real.\n\n")
-	for _, rt := range s.routes {
+	for _, rt := range s.listed() {
 		fmt.Fprintf(w, "%-4s  %-29s  %s\n", rt.method, rt.path, rt.does)
 	}
 }

@@ -52,7 +52,7 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("a 404 does not name %s %s", method, path)
 		}
 	}
-	if listed != 10 {
+	if listed != 13 {
 		t.Errorf("%d routes are listed:\n%s", listed, index.body)
 	}
 	if got := send(t, srv, "HEAD", "/", nil, ""); got.status != 200 {

@@ -108,7 +108,8 @@ func (s *Sandbox) now() time.Time { return time.Now().Add(s.offset).UTC() }
 
 // ServeHTTP answers one request: from the faults scripted for its operation if there are any, else from the state.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("X-Request-Id", "req_"+rand.Text())
+	requestID := "req_" + rand.Text()
+	w.Header().Set("X-Request-Id", requestID)
 	// The body is read first: only then does the server notice that a client goes away during a delay.
 	var body []byte
 	var bodyErr error
@@ -122,6 +123,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	entry := s.record(r, rt.operation, body)
 	fault, faulty := s.takeFault(rt.operation)
 	a := newAnswer()
+	a.header.Set("X-Request-Id", requestID)
 	switch {
 	case !faulty:
 		rt.handler.ServeHTTP(a, r)

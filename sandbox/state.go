@@ -40,6 +40,7 @@ type session struct {
 	exchangeBy   time.Time
 	exchanged    bool
 	link         *Link // set when the end user has finished
+	visit        visit // what the end user has done in Connect
 }
 
 // state is all that the sandbox remembers of sessions and links. Sandbox.mu guards it.
@@ -49,10 +50,11 @@ type state struct {
 	byExchangeable map[string]*session
 	links          map[string]*Link
 	linkOrder      []*Link
+	remembered     map[string][]string // customer_user.id to institution ids, of those with a Money ID
 }
 
 func newState() state {
-	return state{byToken: map[string]*session{}, byExchangeable: map[string]*session{}, links: map[string]*Link{}}
+	return state{byToken: map[string]*session{}, byExchangeable: map[string]*session{}, links: map[string]*Link{}, remembered: map[string][]string{}}
 }
 
 // open starts a session and returns its token.
@@ -74,17 +76,26 @@ func (st *state) open(now time.Time, request gen.CreateLinkSessionRequest) strin
 	return ses.token
 }
 
-// complete ends a session as an end user does who picks an institution and consents to everything. The new link
-// waits for its exchange; one that exists stays as it is until then.
-func (st *state) complete(now time.Time, token string, picked institution) (exchangeable string, err error) {
+// openSession is the session that an end user can still complete.
+func (st *state) openSession(now time.Time, token string) (*session, error) {
 	ses := st.byToken[token]
 	switch {
 	case ses == nil:
-		return "", refusal{http.StatusNotFound, "link_session_error.unknown_session", "There is no session with this link_session_token."}
+		return nil, refusal{http.StatusNotFound, "link_session_error.unknown_session", "There is no session with this link_session_token."}
 	case ses.exchangeable != "":
-		return "", refusal{http.StatusConflict, "link_session_error.session_used", "This link session was completed before."}
+		return nil, refusal{http.StatusConflict, "link_session_error.session_used", "This link session was completed before."}
 	case !now.Before(ses.expires):
-		return "", refusal{http.StatusGone, "link_session_error.session_expired", "This link session has expired."}
+		return nil, refusal{http.StatusGone, "link_session_error.session_expired", "This link session has expired."}
+	}
+	return ses, nil
+}
+
+// complete ends a session as an end user does who picks an institution and consents to everything. The new link
+// waits for its exchange; one that exists stays as it is until then.
+func (st *state) complete(now time.Time, token string, picked institution) (exchangeable string, err error) {
+	ses, err := st.openSession(now, token)
+	if err != nil {
+		return "", err
 	}
 	if id := ses.request.ExistingLinkID; id != "" {
 		ses.link = st.links[id]
@@ -114,36 +125,30 @@ func (st *state) exchange(now time.Time, exchangeable string) (gen.LinkCommon, e
 		return invalid("has expired")
 	}
 	ses.exchanged = true
-	ses.link.apply(now, ses.request)
+	ses.link.apply(now, ses.request, ses.visit.declined)
 	return ses.link.clone().LinkCommon, nil
 }
 
 // newLink is the link that a session makes at an institution, up to what apply adds.
 func newLink(request gen.CreateLinkSessionRequest, at institution) *Link {
-	link := &Link{
+	return &Link{
 		LinkCommon: gen.LinkCommon{
 			LinkID:            "mk_" + rand.Text(),
 			InstitutionID:     at.id,
 			InstitutionName:   at.name,
 			State:             gen.PublicLinkStateAwaitingTokenExchange,
-			Provider:          gen.ProviderMoneykit,
-			AvailableProducts: availableProducts(),
+			Provider:          at.provider(request.Settings),
+			AvailableProducts: at.products(),
 		},
 		CustomerUserID: request.CustomerUser.ID,
-		Countries:      request.Settings.Countries,
+		Countries:      countriesOf(request.Settings),
 	}
-	if len(request.Settings.Providers) > 0 {
-		link.Provider = request.Settings.Providers[0]
-	}
-	if len(link.Countries) == 0 {
-		link.Countries = []gen.Country{gen.CountryUS}
-	}
-	return link
 }
 
 // apply connects the link, or connects it again, with what the session asked for: its webhook and tags replace the
-// link's, and its products are added. The sandbox fetches every product at once, whatever prefetch says.
-func (l *Link) apply(now time.Time, request gen.CreateLinkSessionRequest) {
+// link's, and its products are added, but for those that the end user declined or the institution does not offer.
+// The sandbox fetches every product at once, whatever prefetch says.
+func (l *Link) apply(now time.Time, request gen.CreateLinkSessionRequest, declined []gen.Product) {
 	at := timestamp.Timestamp{Time: now.Truncate(time.Second)}
 	l.State = gen.PublicLinkStateConnected
 	l.ErrorCode = ""
@@ -160,6 +165,9 @@ func (l *Link) apply(now time.Time, request gen.CreateLinkSessionRequest) {
 	products := &l.Products
 	products.Accounts = fetched(products.Accounts.Settings)
 	for product, settings := range askedFor(request.Settings) {
+		if slices.Contains(declined, product) || !slices.Contains(l.AvailableProducts, product) {
+			continue
+		}
 		switch product {
 		case gen.ProductAccounts:
 			products.Accounts = fetched(settings)
