@@ -190,11 +190,15 @@ func (e Error) LogValue() slog.Value {
 // read fills e from an error body that MoneyKit promises. Any other body leaves e as it is: the status decides.
 func (e *Error) read(secrets ...string) {
 	var body gen.ValidationErrorResponse
-	if json.Unmarshal(trimBOM(e.Body), &body) != nil {
+	err := json.Unmarshal(wire.TrimBOM(e.Body), &body)
+	if err != nil && !errors.As(err, new(*json.UnmarshalTypeError)) { // a field of another type leaves the others as they are
 		return
 	}
 	clean := func(s string) string { return wire.Clean(s, secrets...) }
-	e.Code, e.Message, e.DocumentationURL = clean(body.ErrorCode), clean(body.ErrorMessage), clean(body.DocumentationURL)
+	if e.Code = body.ErrorCode; !isKnown(e.Code) { // a known one is no secret, and must stay known
+		e.Code = clean(e.Code)
+	}
+	e.Message, e.DocumentationURL = clean(body.ErrorMessage), clean(body.DocumentationURL)
 	e.ValidationErrors = body.ValidationErrors
 	for i := range e.ValidationErrors {
 		v := &e.ValidationErrors[i]
@@ -205,4 +209,13 @@ func (e *Error) read(secrets ...string) {
 			}
 		}
 	}
+}
+
+func isKnown(code string) bool {
+	for _, s := range sentinels {
+		if s.code == code {
+			return true
+		}
+	}
+	return false
 }

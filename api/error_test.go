@@ -212,6 +212,14 @@ func TestTokenErrors(t *testing.T) {
 	}
 }
 
+// A secret that is part of an error code, as one made up for a test may be, does not hide what the code says.
+func TestSecretWithinCode(t *testing.T) {
+	t.Parallel()
+	client := serve(t, reply(400, coded("link_session_error.invalid_token_exchange")))
+	_, err := client.ExchangeToken(t.Context(), gen.ExchangeTokenRequest{ExchangeableToken: "token"})
+	only(t, "token", err, api.ErrInvalidTokenExchange)
+}
+
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(nil)

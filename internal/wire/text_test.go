@@ -17,7 +17,8 @@ func TestClean(t *testing.T) {
 		{"plain", "plain", nil},
 		{"plain", "plain", []string{""}},
 		{"token s3cret, again s3cret", "token [redacted], again [redacted]", []string{"s3cret"}},
-		{"a b", "[redacted] [redacted]", []string{"a", "b"}},
+		{"aaaa bbbb", "[redacted] [redacted]", []string{"aaaa", "bbbb"}},
+		{"invalid_token", "invalid_token", []string{"t", "id", "tok"}},
 		{"line\r\nforged\tline\x1b[31m\u2028", "line  forged line [31m ", nil},
 		{"grüße", "grüße", nil},
 	} {

@@ -55,7 +55,29 @@ func Client(hc *http.Client) (*http.Client, error) {
 				tls.VersionName(v))
 		}
 	}
+	c.Transport = roundTripper{c.Transport}
 	return &c, nil
+}
+
+// A roundTripper takes from a redirect a Location that is no URL: http.Client would drop the answer for it, and with
+// it the status.
+type roundTripper struct{ base http.RoundTripper }
+
+func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := rt.base.RoundTrip(req)
+	if err == nil && res.StatusCode/100 == 3 {
+		if _, err := req.URL.Parse(res.Header.Get("Location")); err != nil {
+			res.Header.Del("Location")
+		}
+	}
+	return res, err
+}
+
+// CloseIdleConnections is for http.Client.CloseIdleConnections.
+func (rt roundTripper) CloseIdleConnections() {
+	if c, ok := rt.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
 }
 
 // ErrNilHTTPClient is what both packages' WithHTTPClient say of nil.

@@ -53,10 +53,10 @@ func TestDefaultClientKeepsConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tr := c.Transport.(*http.Transport); tr.MaxIdleConnsPerHost < 64 || tr.Proxy == nil {
+	if tr := wire.Base(c).(*http.Transport); tr.MaxIdleConnsPerHost < 64 || tr.Proxy == nil {
 		t.Errorf("MaxIdleConnsPerHost is %d", tr.MaxIdleConnsPerHost)
 	}
-	if c.Transport == http.DefaultTransport {
+	if wire.Base(c) == http.DefaultTransport {
 		t.Error("http.DefaultTransport itself was changed")
 	}
 }
