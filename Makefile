@@ -22,7 +22,7 @@ demo: ## The whole flow, against MONEYKIT_URL where it is set, else against a sa
 
 test: ## Every hermetic test, with the race detector where there is a C compiler
 	@$(if $(RACE),,echo "no C compiler: running without the race detector")
-	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test $(RACE) ./...) || exit 1; done
+	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test -timeout 5m $(RACE) ./...) || exit 1; done
 
 generate: ## Compile the contract into gen/ and into the sandbox's server
 	go generate ./...

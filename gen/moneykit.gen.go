@@ -357,7 +357,7 @@ type ExchangeTokenResponse struct {
 	Link LinkCommon `json:"link"`
 
 	// LinkID The link's id. Use `link.link_id`.
-	// Deprecated: this property has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	// Deprecated: use Link.LinkID.
 	LinkID string `json:"link_id"`
 }
 
@@ -379,7 +379,7 @@ type LinkCommon struct {
 	InstitutionName string `json:"institution_name"`
 
 	// LastSyncedAt When data was last fetched, UTC. Use each product's `refreshed_at`.
-	// Deprecated: this property has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	// Deprecated: use the RefreshedAt of each product.
 	LastSyncedAt timestamp.Timestamp `json:"last_synced_at,omitempty,omitzero"`
 
 	// LinkID Names the link in every later call; store it.
@@ -398,7 +398,7 @@ type LinkCommon struct {
 	State PublicLinkState `json:"state"`
 
 	// Tags The same labels. Use `link_tags`.
-	// Deprecated: this property has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	// Deprecated: use LinkTags.
 	Tags []string `json:"tags,omitempty,omitzero"`
 
 	// Webhook The URL that this link's events are sent to.
@@ -419,7 +419,7 @@ type LinkPermissionScope struct {
 
 // LinkPermissions The older way to ask for products. Use `products`.
 //
-// Deprecated: this type has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+// Deprecated: use Products.
 type LinkPermissions struct {
 	// Requested The products asked for.
 	Requested []LinkPermissionScope `json:"requested,omitempty,omitzero"`
@@ -509,7 +509,7 @@ type LinkSessionSettingOverrides struct {
 	Countries []Country `json:"countries,omitzero"`
 
 	// LinkPermissions The older way to ask for products. Use `products`.
-	// Deprecated: this property has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	// Deprecated: use Products.
 	LinkPermissions LinkPermissions `json:"link_permissions,omitempty,omitzero"`
 
 	// Products The products asked for. One that is present is asked for, even as `{}`; one that is absent is not.
@@ -639,7 +639,7 @@ type TransactionsLinkProduct struct {
 	ErrorMessage string `json:"error_message,omitempty,omitzero"`
 
 	// HasHistory Whether older transactions have arrived.
-	// Deprecated: this property has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	// Deprecated: see the webhook transactions.updates_available.
 	HasHistory bool `json:"has_history,omitempty,omitzero"`
 
 	// LastAttemptedAt When fetching was last tried, UTC.
