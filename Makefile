@@ -43,7 +43,8 @@ tidy: ## go.mod and go.sum of each module are what go mod tidy makes of them
 	@for m in $(MODULES) tools tools/lint; do echo "== tidy $$m"; (cd $$m && GOWORK=off go mod tidy -diff) || exit 1; done
 
 generated: generate ## Generating again gives no diff
-	@git diff --exit-code -- gen sandbox/internal || { echo "generated code is not what the contract makes: commit the result of make generate"; exit 1; }
+	@out=$$(git status --porcelain -- gen sandbox/internal); [ -z "$$out" ] || { git diff -- gen sandbox/internal; echo "$$out"; \
+	echo "generated code is not what the contract makes: commit the result of make generate"; exit 1; }
 
 spec-lint: $(REDOCLY) ## Redocly's recommended rules on the contract; a warning fails too
 	@out=$$($(REDOCLY) lint --format=json openapi.yaml 2>/dev/null) || { echo "$$out"; exit 1; }; \
