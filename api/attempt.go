@@ -65,6 +65,7 @@ func (op *operation[Req, Res]) exchange(ctx context.Context, c *Client, req *Req
 		if ue := (*url.Error)(nil); errors.As(err, &ue) {
 			err = ue.Err // without the URL; an Error shows host and path of it
 		}
+		err = wire.CleanError(err, tok.Value(), op.secret(req))
 		// A server that got none of the body cannot have carried out what it says.
 		if !taken.Load() || isDial(err) {
 			return nil, op.fail(repeatable, err)
@@ -88,7 +89,7 @@ func (op *operation[Req, Res]) decode(data []byte, out *Res) error {
 	if len(data) == 0 {
 		return errors.New("the answer has no body")
 	}
-	if err := json.Unmarshal(trimBOM(data), out); err != nil {
+	if err := json.Unmarshal(wire.TrimBOM(data), out); err != nil {
 		return fmt.Errorf("the answer is not what the contract says: %w", err)
 	}
 	if err := op.complete(out); err != nil {
@@ -105,7 +106,7 @@ func (op *operation[Req, Res]) refusal(answer *http.Response, data []byte, err e
 	var told bool
 	e.RetryAfter, told = wire.RetryAfter(answer.Header, time.Now())
 	if err != nil {
-		e.err = errors.New(wire.Clean(err.Error(), secrets...))
+		e.err = wire.CleanError(err, secrets...)
 	}
 	switch s := e.StatusCode; {
 	case s/100 == 2 && errors.Is(err, errBroken):
@@ -239,9 +240,6 @@ func readAll(r io.Reader, size int64) ([]byte, error) {
 		}
 	}
 }
-
-// trimBOM removes a byte order mark, which JSON readers may ignore (RFC 8259, section 8.1).
-func trimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\ufeff")) }
 
 func requestID(h http.Header, secrets ...string) string {
 	return wire.Clean(h.Get("X-Request-Id"), secrets...)

@@ -92,6 +92,9 @@ const (
 	unknown                // it may have been carried out, and must not be carried out twice
 )
 
+// maxFaults is how many ValidationErrors are printed.
+const maxFaults = 10
+
 // Error says what failed, where (host and path) and why.
 func (e *Error) Error() string {
 	var b strings.Builder
@@ -114,8 +117,11 @@ func (e *Error) Error() string {
 		sep := "; "
 		if i == 0 {
 			sep = ": "
+		} else if i == maxFaults {
+			fmt.Fprintf(&b, "; and %d more", len(e.ValidationErrors)-i)
+			break
 		}
-		b.WriteString(sep + location(v.Location) + ": " + v.Message)
+		b.WriteString(sep + wire.Clean(location(v.Location)) + ": " + v.Message)
 	}
 	if e.err != nil {
 		b.WriteString(": " + e.err.Error())
@@ -204,8 +210,12 @@ func (e *Error) read(secrets ...string) {
 		v := &e.ValidationErrors[i]
 		v.Message, v.Type = clean(v.Message), clean(v.Type)
 		for j, item := range v.Location {
-			if name, ok := item.(string); ok {
-				v.Location[j] = clean(name)
+			switch item := item.(type) {
+			case float64: // an index
+			case string:
+				v.Location[j] = clean(item)
+			default:
+				v.Location[j] = clean(fmt.Sprint(item))
 			}
 		}
 	}

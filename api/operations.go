@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -77,11 +78,11 @@ func (c *Client) bindOperations(baseURL string) error {
 			return fields
 		},
 		complete: func(r *gen.ExchangeTokenResponse) error {
+			// The contract has it twice, and one is enough to keep the link.
+			r.Link.LinkID = cmp.Or(r.Link.LinkID, r.LinkID)
+			r.LinkID = cmp.Or(r.LinkID, r.Link.LinkID)
 			if r.Link.LinkID == "" {
 				return errors.New("link.link_id is missing")
-			}
-			if r.LinkID == "" { // deprecated, and no reason to lose a link
-				r.LinkID = r.Link.LinkID
 			}
 			return nil
 		},

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -64,10 +63,10 @@ func (p RetryPolicy) wait(ctx context.Context, n int, e *Error) error {
 		return e
 	}
 	longest := p.MaxDelay
-	if n <= 30 && p.BaseDelay<<(n-1) > 0 { // beyond, or past the largest Duration, it is MaxDelay anyway
-		longest = min(longest, p.BaseDelay<<(n-1))
+	if p.BaseDelay <= p.MaxDelay>>(n-1) { // or doubling would pass MaxDelay, and perhaps the largest Duration
+		longest = p.BaseDelay << (n - 1)
 	}
-	delay := max(e.RetryAfter, rand.N(longest+1))
+	delay := max(e.RetryAfter, rand.N(longest))
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
 		return e
 	}
@@ -78,7 +77,10 @@ func (p RetryPolicy) wait(ctx context.Context, n int, e *Error) error {
 		return nil
 	case <-ctx.Done():
 		ended := *e
-		ended.err = errors.Join(e.err, fmt.Errorf("waiting to try again: %w", wire.ContextError(ctx)))
+		ended.err = fmt.Errorf("waiting to try again: %w", wire.ContextError(ctx))
+		if e.err != nil {
+			ended.err = fmt.Errorf("%w; %w", e.err, ended.err)
+		}
 		return &ended
 	}
 }

@@ -1,10 +1,12 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -24,6 +26,9 @@ const (
 
 	// fetchTimeout bounds a token request, which no caller's context does.
 	fetchTimeout = 30 * time.Second
+
+	// maxAnswer is how many bytes of an answer are read at most.
+	maxAnswer = 1 << 20
 )
 
 // An Option changes how [ClientCredentials] gets its tokens.
@@ -151,8 +156,8 @@ func (e endpoint) secrets() []string {
 	return []string{e.conf.ClientSecret, secret, base64.StdEncoding.EncodeToString([]byte(id + ":" + secret))}
 }
 
-// A roundTripper serves one token request: it puts our headers on, and keeps the status, which x/oauth2 drops
-// when it cannot read a success.
+// A roundTripper serves one token request: it puts our headers on, keeps the status, which x/oauth2 drops when it
+// cannot read a success, and reads the answer, whose end x/oauth2 does not tell from a break.
 type roundTripper struct {
 	base   http.RoundTripper
 	status int
@@ -165,7 +170,16 @@ func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer res.Body.Close()
 	rt.status = res.StatusCode
+	var data []byte
+	if res.StatusCode != http.StatusSwitchingProtocols { // whose body is the bare connection, and may never end
+		data, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	}
+	if err != nil && res.StatusCode/100 == 2 { // any other status says enough
+		return nil, fmt.Errorf("the answer broke off: %w", err)
+	}
+	res.Body = io.NopCloser(bytes.NewReader(wire.TrimBOM(data)))
 	// x/oauth2 reads text/plain as a query string. MoneyKit sends JSON, whatever a proxy makes of its label.
 	res.Header.Set("Content-Type", "application/json")
 	return res, nil

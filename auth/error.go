@@ -85,7 +85,7 @@ func explain(err error, secrets ...string) *Error {
 		}
 		return out
 	case errors.As(err, &request):
-		return &Error{err: request.Err, unreached: true}
+		return &Error{err: wire.CleanError(request.Err, secrets...), unreached: true}
 	default:
 		return nil
 	}

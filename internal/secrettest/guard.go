@@ -1,0 +1,129 @@
+// Package secrettest finds secrets in what a program shows of itself. Only tests use it.
+package secrettest
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// A Guard collects log lines, errors and renderings. When its test ends, it fails the test if a secret is in any of
+// them, and also if there were none to look at. It is safe for concurrent use.
+type Guard struct {
+	mu      sync.Mutex
+	secrets []string
+	shown   bytes.Buffer
+}
+
+// New returns a Guard for t. Secrets that are made later come with Add.
+func New(t testing.TB, secrets ...string) *Guard {
+	g := &Guard{secrets: secrets}
+	t.Cleanup(func() {
+		leaks, seen := g.leaks()
+		if seen == 0 {
+			t.Error("secrettest: nothing was shown, so nothing was checked")
+		}
+		for _, leak := range leaks {
+			t.Errorf("secrettest: a secret was shown: %s", leak)
+		}
+	})
+	return g
+}
+
+// Add has g look for more secrets, also in what it has already got.
+func (g *Guard) Add(secrets ...string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.secrets = append(g.secrets, secrets...)
+}
+
+// Write takes what is printed. A Guard can be the output of a logger.
+func (g *Guard) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.shown.Write(p)
+}
+
+// Logger returns a logger for every level, whose lines g collects.
+func (g *Guard) Logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(g, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// Show renders values in every way that a program would: all verbs of fmt on the value and on what it points to,
+// encoding/json, and log/slog as text and as JSON. Of an error it also shows each cause.
+func (g *Guard) Show(values ...any) {
+	for _, v := range values {
+		g.render(v)
+		for _, verb := range []string{"%v", "%+v", "%#v"} {
+			fmt.Fprintf(g, verb+"\n", struct{ unexported any }{v}) // within which fmt calls no method
+		}
+		if p := reflect.ValueOf(v); p.Kind() == reflect.Pointer && !p.IsNil() {
+			g.render(p.Elem().Interface())
+		}
+		if err, ok := v.(error); ok {
+			switch err := err.(type) {
+			case interface{ Unwrap() error }:
+				if cause := err.Unwrap(); cause != nil {
+					g.Show(cause)
+				}
+			case interface{ Unwrap() []error }:
+				for _, cause := range err.Unwrap() {
+					g.Show(cause)
+				}
+			}
+		}
+	}
+}
+
+func (g *Guard) render(v any) {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		fmt.Fprintf(g, verb+"\n", v)
+	}
+	if data, err := json.Marshal(v); err == nil {
+		_, _ = g.Write(append(data, '\n'))
+	}
+	for _, handler := range []slog.Handler{slog.NewJSONHandler(g, nil), slog.NewTextHandler(g, nil)} {
+		slog.New(handler).Info("rendering", "value", v)
+	}
+}
+
+// leaks returns the lines with a secret in them, shortened, and how many bytes were searched.
+func (g *Guard) leaks() (leaks []string, seen int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	shown := g.shown.String()
+	for _, secret := range g.secrets {
+		for _, form := range forms(secret) {
+			if i := strings.Index(shown, form); i >= 0 {
+				from, to := max(0, i-200), min(len(shown), i+len(form)+50)
+				leaks = append(leaks, fmt.Sprintf("%q in %q", form, shown[from:to]))
+			}
+		}
+	}
+	return leaks, len(shown)
+}
+
+// forms are the ways in which a secret may be written and still be one.
+func forms(secret string) []string {
+	quoted, _ := json.Marshal(secret)
+	return []string{
+		secret,
+		strings.Trim(string(quoted), `"`),
+		strings.Trim(fmt.Sprintf("%q", secret), `"`),
+		url.QueryEscape(secret),
+		base64.StdEncoding.EncodeToString([]byte(secret)),
+		fmt.Sprintf("%x", secret),
+		strings.Trim(fmt.Sprint([]byte(secret)), "[]"), // a byte slice under %v
+		strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", []byte(secret)), "[]byte{"), "}"),
+	}
+}
+
+var _ io.Writer = (*Guard)(nil)
