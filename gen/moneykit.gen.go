@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/moneykit/moneykit-go/timestamp"
-	"github.com/oapi-codegen/runtime"
 )
 
 // ServerURL defines the Server URL for Live and sandbox; the credentials select which
@@ -1111,11 +1110,6 @@ type ClientWithResponsesInterface interface {
 	ExchangeTokenWithResponse(ctx context.Context, body ExchangeTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*ExchangeTokenResult, error)
 }
 
-// CreateLinkSessionResult429Headers the declared response headers of an HTTP 429 response for CreateLinkSession
-type CreateLinkSessionResult429Headers struct {
-	RetryAfter string
-}
-
 type CreateLinkSessionResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -1129,8 +1123,6 @@ type CreateLinkSessionResult struct {
 	JSON422 *ValidationFailed
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *RateLimited
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *CreateLinkSessionResult429Headers
 }
 
 // GetJSON201 returns the response for an HTTP 201 `application/json` response
@@ -1187,11 +1179,6 @@ func (r CreateLinkSessionResult) ContentType() string {
 	return ""
 }
 
-// ExchangeTokenResult429Headers the declared response headers of an HTTP 429 response for ExchangeToken
-type ExchangeTokenResult429Headers struct {
-	RetryAfter string
-}
-
 type ExchangeTokenResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -1205,8 +1192,6 @@ type ExchangeTokenResult struct {
 	JSON422 *ValidationFailed
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *RateLimited
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *ExchangeTokenResult429Headers
 }
 
 // GetJSON201 returns the response for an HTTP 201 `application/json` response
@@ -1390,19 +1375,6 @@ func ParseCreateLinkSessionResult(rsp *http.Response) (*CreateLinkSessionResult,
 
 	}
 
-	switch {
-	case rsp.StatusCode == 429:
-		var headers CreateLinkSessionResult429Headers
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	}
-
 	return response, nil
 }
 
@@ -1455,19 +1427,6 @@ func ParseExchangeTokenResult(rsp *http.Response) (*ExchangeTokenResult, error) 
 		}
 		response.JSON429 = &dest
 
-	}
-
-	switch {
-	case rsp.StatusCode == 429:
-		var headers ExchangeTokenResult429Headers
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
 	}
 
 	return response, nil
