@@ -20,7 +20,7 @@ func (a *app) protect(next http.Handler) http.Handler {
 		reply(w, http.StatusForbidden, "cross_origin", "This request came from another site.")
 	}))
 	next = crossOrigin.Handler(next)
-	policy := "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; " +
+	policy := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; " +
 		"form-action 'none'; frame-ancestors 'none'; frame-src " + a.connectURL
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy)
