@@ -289,7 +289,7 @@ func writePage(w http.ResponseWriter, status int, name, policy string, data any)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; "+policy)
+	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; img-src data:; "+policy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
