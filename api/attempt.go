@@ -59,6 +59,12 @@ func (op *operation[Req, Res]) exchange(ctx context.Context, c *Client, req *Req
 	}
 	if r.Body != body { // an editor's own, and nobody notes when it is sent
 		taken.Store(true)
+		r.GetBody = nil // which is of the old one
+	}
+	for _, key := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if _, ok := r.Header[key]; ok { // net/http would repeat the request by itself, and MoneyKit knows no such key
+			r.GetBody = nil
+		}
 	}
 	answer, err := c.http.Do(r)
 	if err != nil {

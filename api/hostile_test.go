@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -468,7 +469,13 @@ type rig struct {
 	exchangedForLink *gen.ExchangeTokenResponse
 }
 
-func newRig(t *testing.T, on target, row hostileRow, configure func(*http.Transport), opts ...api.Option) *rig {
+func newRig(t *testing.T, on target, row hostileRow, configure func(*http.Transport)) *rig {
+	t.Helper()
+	return newTLSRig(t, on, row, nil, configure)
+}
+
+// newTLSRig has the server under attack speak TLS, unless conf is nil.
+func newTLSRig(t *testing.T, on target, row hostileRow, conf *tls.Config, configure func(*http.Transport)) *rig {
 	t.Helper()
 	r := &rig{
 		t: t, on: on,
@@ -477,7 +484,7 @@ func newRig(t *testing.T, on target, row hostileRow, configure func(*http.Transp
 	}
 	r.guard = secrettest.New(t, r.secret, r.token, r.exchangeable, r.session)
 	r.good = newHostileServer(t, nil, r.body, inAnswer(asJSON))
-	r.bad = newHostileServer(t, nil, r.body, row.play)
+	r.bad = newHostileServer(t, conf, r.body, row.play)
 	r.transport = http.DefaultTransport.(*http.Transport).Clone()
 	if configure != nil {
 		configure(r.transport)
@@ -491,11 +498,10 @@ func newRig(t *testing.T, on target, row hostileRow, configure func(*http.Transp
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts = append([]api.Option{
+	r.client, err = api.New(source,
 		api.WithBaseURL(operations.url()), api.WithHTTPClient(hc), api.WithLogger(r.guard.Logger()),
-		api.WithRetryPolicy(api.RetryPolicy{MaxAttempts: attempts, BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}),
-	}, opts...)
-	if r.client, err = api.New(source, opts...); err != nil {
+		api.WithRetryPolicy(api.RetryPolicy{MaxAttempts: attempts, BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}))
+	if err != nil {
 		t.Fatal(err)
 	}
 	r.guard.Show(source, r.client)

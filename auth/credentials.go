@@ -145,7 +145,7 @@ func (e endpoint) fetch(ctx context.Context) (*Token, error) {
 	}
 	tok, err := newToken(t, time.Now())
 	if err != nil {
-		return nil, &Error{StatusCode: rt.status, place: e.place, err: err}
+		return nil, &Error{StatusCode: rt.status, place: e.place, err: wire.CleanError(err, e.secrets()...)}
 	}
 	return tok, nil
 }
