@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
 set -euo pipefail
-PYTHONPATH=generated "$CACHE/venv/bin/python" -m pytest -q -p no:cacheprovider
+TZ=America/New_York PYTHONPATH=generated "$CACHE/venv/bin/python" -m pytest -q -p no:cacheprovider

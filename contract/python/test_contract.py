@@ -4,9 +4,11 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import pytest
 from every_field import every_field
+
+# docs:begin client
+import httpx
 from moneykit import AuthenticatedClient
 from moneykit.api.link_session import create_link_session, exchange_token
 from moneykit.models import (
@@ -21,7 +23,6 @@ from moneykit.models import (
 URL, CLIENT_ID, CLIENT_SECRET = (os.environ["MONEYKIT_" + name] for name in ("URL", "CLIENT_ID", "CLIENT_SECRET"))
 REDIRECT_URI = "https://yourdomain.com/oauth.html"
 
-# docs:begin client
 form = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 access_token = httpx.post(URL + "/auth/token", data=form).raise_for_status().json()["access_token"]
 moneykit = AuthenticatedClient(URL, token=access_token, headers={"MoneyKit-Version": "2023-02-18"})

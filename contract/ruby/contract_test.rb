@@ -1,12 +1,14 @@
 # The contract as a Ruby team meets it, through OpenAPI Generator and faraday.
 require 'minitest/autorun'
-require 'moneykit'
 require 'every_field'
 
-URL, CLIENT_ID, CLIENT_SECRET = ENV.values_at('MONEYKIT_URL', 'MONEYKIT_CLIENT_ID', 'MONEYKIT_CLIENT_SECRET')
 ENV['TZ'] = 'America/New_York' # a timestamp taken for local time is found out
 
 # docs:begin client
+require 'moneykit'
+
+URL, CLIENT_ID, CLIENT_SECRET = ENV.values_at('MONEYKIT_URL', 'MONEYKIT_CLIENT_ID', 'MONEYKIT_CLIENT_SECRET')
+
 form = { grant_type: 'client_credentials', client_id: CLIENT_ID, client_secret: CLIENT_SECRET }
 answer = Faraday.post("#{URL}/auth/token", form)
 

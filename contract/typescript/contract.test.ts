@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import createClient from "openapi-fetch";
 import { everyField } from "./every-field.js";
+// docs:begin client
+import createClient from "openapi-fetch";
 import type { components, paths } from "./generated/moneykit.js";
 
 const { MONEYKIT_URL: baseUrl = "", MONEYKIT_CLIENT_ID = "", MONEYKIT_CLIENT_SECRET = "" } = process.env;
 const redirect_uri = "https://yourdomain.com/oauth.html";
 
-// docs:begin client
 const form = { grant_type: "client_credentials", client_id: MONEYKIT_CLIENT_ID, client_secret: MONEYKIT_CLIENT_SECRET };
 const answer = await fetch(`${baseUrl}/auth/token`, { method: "POST", body: new URLSearchParams(form) });
 const { access_token } = (await answer.json()) as { access_token: string };

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
 set -euo pipefail
 npx tsc
-node --test --test-reporter=tap generated/js/contract.test.js
+TZ=America/New_York node --test --test-reporter=tap generated/js/contract.test.js
