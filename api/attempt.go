@@ -20,7 +20,7 @@ import (
 	"github.com/moneykit/moneykit-go/internal/wire"
 )
 
-// attempt sends the request once, logs that, and reads the answer.
+// attempt sends the request once, with tok on it, and counts and logs that.
 func (op *operation[Req, Res]) attempt(ctx context.Context, c *Client, req *Req, payload []byte, tok *auth.Token, info *HTTPInfo) (*Res, *Error) {
 	info.StatusCode, info.Header = 0, nil
 	info.Attempts++
@@ -28,7 +28,7 @@ func (op *operation[Req, Res]) attempt(ctx context.Context, c *Client, req *Req,
 	if c.logger != nil {
 		start = time.Now()
 	}
-	out, e := op.exchange(ctx, c, req, payload, tok, info)
+	out, e := op.send(ctx, c, req, payload, tok, info)
 	if c.logger != nil {
 		level := slog.LevelDebug
 		if e != nil {
@@ -44,7 +44,8 @@ func (op *operation[Req, Res]) attempt(ctx context.Context, c *Client, req *Req,
 	return out, e
 }
 
-func (op *operation[Req, Res]) exchange(ctx context.Context, c *Client, req *Req, payload []byte, tok *auth.Token, info *HTTPInfo) (*Res, *Error) {
+// send sends the request and reads the answer.
+func (op *operation[Req, Res]) send(ctx context.Context, c *Client, req *Req, payload []byte, tok *auth.Token, info *HTTPInfo) (*Res, *Error) {
 	var taken atomic.Bool
 	body := newRequestBody(payload, &taken)
 	r := op.request.Clone(ctx)
@@ -216,7 +217,7 @@ func readAnswer(answer *http.Response, limit int64) ([]byte, error) {
 	if answer.StatusCode == http.StatusSwitchingProtocols { // its body is the bare connection
 		return nil, errors.New("the answer switches protocols, which was not asked for")
 	}
-	data, err := readAll(io.LimitReader(answer.Body, limit+1), min(answer.ContentLength, limit))
+	data, err := readAll(io.LimitReader(answer.Body, limit+1), min(answer.ContentLength, limit, DefaultMaxBodySize))
 	if int64(len(data)) > limit {
 		return data[:limit], fmt.Errorf("the answer is longer than %d bytes (see WithMaxBodySize)", limit)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"time"
@@ -87,7 +88,7 @@ func WithMaxBodySize(bytes int64) Option {
 		if bytes <= 0 {
 			return fmt.Errorf("WithMaxBodySize: %d; want more than 0", bytes)
 		}
-		o.client.maxBody = bytes
+		o.client.maxBody = min(bytes, math.MaxInt64-1) // one more byte is read, to see that there is one
 		return nil
 	}
 }

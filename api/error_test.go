@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -140,6 +141,10 @@ func TestErrorBody(t *testing.T) {
 				t.Errorf("%s: %v, body %q", name, err, e.Body)
 			}
 		}
+	}
+	boundless := serve(t, reply(201, session), api.WithMaxBodySize(math.MaxInt64))
+	if _, err := boundless.CreateLinkSession(t.Context(), createRequest()); err != nil {
+		t.Errorf("the largest limit: %v", err)
 	}
 	fits := serve(t, reply(201, session), api.WithMaxBodySize(int64(len(session))))
 	if _, err := fits.CreateLinkSession(t.Context(), createRequest()); err != nil {
