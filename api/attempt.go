@@ -28,7 +28,12 @@ func (op *operation[Req, Res]) attempt(ctx context.Context, c *Client, req *Req,
 	if c.logger != nil {
 		start = time.Now()
 	}
-	out, e := op.send(ctx, c, req, payload, tok, info)
+	limited, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	out, e := op.send(limited, c, req, payload, tok, info)
+	if e != nil && errors.Is(e.err, context.DeadlineExceeded) && ctx.Err() == nil {
+		e.err = fmt.Errorf("%w after %v (see WithTimeout)", e.err, c.timeout)
+	}
 	if c.logger != nil {
 		level := slog.LevelDebug
 		if e != nil {

@@ -29,6 +29,7 @@ type Client struct {
 	source  *auth.Source
 	http    *http.Client
 	editors []gen.RequestEditorFn
+	timeout time.Duration // of an attempt
 	retry   RetryPolicy
 	logger  *slog.Logger // nil: no logging
 	maxBody int64
@@ -166,10 +167,13 @@ func (o *options) build(source *auth.Source) (*Client, error) {
 	}
 	switch {
 	case o.timeout != 0:
-		c.http.Timeout = o.timeout
-	case c.http.Timeout == 0:
-		c.http.Timeout = DefaultTimeout
+		c.timeout = o.timeout
+	case c.http.Timeout != 0:
+		c.timeout = c.http.Timeout
+	default:
+		c.timeout = DefaultTimeout
 	}
+	c.http.Timeout = 0 // a context bounds each attempt, which costs no goroutine
 	if err := c.bindOperations(c.baseURL); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
