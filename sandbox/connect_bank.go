@@ -41,7 +41,7 @@ func (s *Sandbox) serveBank(w http.ResponseWriter, r *http.Request) {
 		bankPage{
 			Institution: s.state.show(ses, in),
 			Accounts:    in.accountsFor(ses.request, s.state.links[ses.request.ExistingLinkID]),
-			Application: applicationName("", originOf(ses.request.RedirectURI)),
+			Application: ses.visit.application,
 			State:       ses.visit.state,
 		})
 }

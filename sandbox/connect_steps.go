@@ -19,14 +19,17 @@ type visit struct {
 	accounts []account // that were offered
 	declined []gen.Product
 
+	mode connectMode
+
 	state, code string // of the way to an institution's own page and back
-	mode        connectMode
+	application string // what that page calls the application
 }
 
 // stepRequest is what the page's script sends; each step uses some of it.
 type stepRequest struct {
 	LinkSessionToken string        `json:"link_session_token"`
 	Mode             connectMode   `json:"mode"`
+	Application      string        `json:"application"`
 	InstitutionID    string        `json:"institution_id"`
 	Username         string        `json:"username"`
 	Password         string        `json:"password"`
@@ -185,6 +188,7 @@ func (s *Sandbox) stepAuthorize(ses *session, body stepRequest) (any, error) {
 		return nil, userError("institution_error", ses.visit.at.name+" has no sign-in page of its own.")
 	}
 	ses.visit.state = rand.Text()
+	ses.visit.application = applicationName(body.Application, originOf(ses.request.RedirectURI))
 	return map[string]string{"url": "/connect/bank?state=" + ses.visit.state}, nil
 }
 

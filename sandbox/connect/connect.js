@@ -19,7 +19,8 @@ let popup = null;
 // Messages to the application. They go to the origin that the page was opened for, and to no other.
 
 function post(type, data) {
-  if (window.parent !== window) window.parent.postMessage({ moneykit: true, type, data }, config.origin);
+  const message = data === undefined ? { moneykit: true, type } : { moneykit: true, type, data };
+  if (window.parent !== window) window.parent.postMessage(message, config.origin);
 }
 
 function emit(name, properties = {}) {
@@ -259,7 +260,7 @@ function oauth(problem = "") {
     const button = $(".primary");
     button.textContent = `Continue to ${institution.name}`;
     // The address is fetched now, since a browser opens windows only in the very moment of a click.
-    step("authorize", { institution_id: institution.id }).then(({ url }) => {
+    step("authorize", { institution_id: institution.id, application: config.application }).then(({ url }) => {
       const bank = new URL(url, location.href).href;
       button.disabled = false;
       button.addEventListener("click", () => openBank(bank));
@@ -416,15 +417,22 @@ const titles = {
   no_accounts: "No account to link",
 };
 
+// What is said in place of the message for developers.
+const explanations = {
+  "link_session_error.session_expired": "It was open for more than 30 minutes. Nothing was linked; close this and start again.",
+  "link_session_error.session_used": "A bank was linked here before. Close this to go on.",
+  "link_session_error.unknown_session": "Close this and start again.",
+};
+
 // fail shows what went wrong for good, or until the end user starts over.
 function fail(problem) {
   if (!(problem instanceof StepError)) throw problem;
-  failure = problem.exit;
+  failure = { ...problem.exit, displayed_message: explanations[problem.exit.error_id] ?? problem.message };
   emit("error", failure);
   show("failure", "Error", null, ($) => {
     byID("title").textContent = titles[failure.error_id] ?? "Something went wrong";
-    $(".lead").textContent = problem.message;
-    const over = failure.error_id.startsWith("link_session_error.session") || config.error;
+    $(".lead").textContent = failure.displayed_message;
+    const over = failure.error_id in explanations || config.error;
     const retry = $("[data-do=retry]");
     retry.hidden = Boolean(over);
     retry.textContent = config.preset ? "Try again" : "Choose another bank";
@@ -433,6 +441,11 @@ function fail(problem) {
     if (over) $("[data-do=close]").className = "primary";
   });
 }
+
+// The launcher gives the focus to the frame once it has loaded, and so takes it from the title.
+window.addEventListener("focus", () => {
+  if (document.activeElement === document.body) byID("title")?.focus();
+});
 
 // Leaving.
 

@@ -27,12 +27,12 @@ async function start(file, args, env, ready) {
       if (found) resolve(found);
     });
   });
-  const stop = () =>
+  const stop = (signal) =>
     new Promise((resolve) => {
       child.removeAllListeners("exit");
       child.once("exit", resolve);
       if (child.exitCode !== null) resolve();
-      child.kill("SIGTERM");
+      child.kill(signal);
     });
   return { said, stop, output: () => lines.join("") };
 }
@@ -63,7 +63,7 @@ export class World {
   }
 
   async stopApp() {
-    await this.app.stop();
+    await this.app.stop("SIGTERM");
     this.logs += this.app.output();
   }
 
@@ -71,7 +71,7 @@ export class World {
   async user(options = {}) {
     World.browser ??= await chromium.launch({
       executablePath: CHROMIUM,
-      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP *.test 127.0.0.1"],
     });
     const context = await World.browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce", ...options });
     context.setDefaultTimeout(10_000);
@@ -120,8 +120,8 @@ export class World {
 
   async close() {
     for (const context of this.contexts ?? []) await context.close();
-    await this.stopApp();
-    await this.sandbox.stop();
+    // Without manners: a graceful end waits for connections that the browser has opened and not used.
+    await Promise.all([this.app.stop("SIGKILL"), this.sandbox.stop("SIGKILL")]);
     rmSync(this.dir, { recursive: true });
   }
 }
