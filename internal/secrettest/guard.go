@@ -52,9 +52,9 @@ func (g *Guard) Write(p []byte) (int, error) {
 	return g.shown.Write(p)
 }
 
-// Logger returns a logger for every level, whose lines g collects.
-func (g *Guard) Logger() *slog.Logger {
-	return slog.New(slog.NewJSONHandler(g, &slog.HandlerOptions{Level: slog.LevelDebug}))
+// Logger returns a logger for every level, whose lines g collects. They also go to each w.
+func (g *Guard) Logger(w ...io.Writer) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(io.MultiWriter(append(w, g)...), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // Show renders values in every way that a program would: all verbs of fmt on the value and on what it points to,
