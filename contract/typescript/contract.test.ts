@@ -51,10 +51,12 @@ async function scripted(file: string): Promise<components["schemas"]["LinkCommon
 }
 
 test("a session becomes a link, once", async () => {
-  const token = await completed({ customer_user: { id: "user-42" }, redirect_uri });
+  const settings = { products: { identity: {} } }; // asked for, with every default
+  const token = await completed({ customer_user: { id: "user-42" }, redirect_uri, settings });
   const first = await exchange(token);
   assert.equal(first.data?.link.state, "connected");
   assert.equal(first.data?.link.provider, "moneykit");
+  assert.ok(first.data.link.products.identity);
   const again = await exchange(token);
   assert.equal(again.response.status, 400);
   assert.equal(again.error?.error_code, "link_session_error.invalid_token_exchange");

@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
 set -euo pipefail
-npm ci --no-audit --no-fund --cache "$CACHE/npm"
+[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --cache "$CACHE/npm"
