@@ -222,7 +222,6 @@ test("the launcher's colour scheme and accent", async () => {
   const button = connect(page).getByRole("button", { name: "Alder Creek Bank" });
   await button.click();
   await connect(page).locator(".primary").and(connect(page).getByText("Continue")).waitFor();
-  await page.waitForFunction(() => true);
   const colour = await connect(page).locator("main .primary").evaluate((element) => getComputedStyle(element).backgroundColor);
   assert.equal(colour, "rgb(1, 2, 3)");
   await shot(page, "dark");
@@ -236,6 +235,7 @@ test("nobody but the opener is told or listened to", async () => {
   await stranger.waitForFunction(() => window.messages);
 
   // A stranger with a handle on the page sends it what Connect would: the launcher does not listen.
+  await app.bringToFront();
   await app.getByRole("button", { name: "Link your bank" }).click();
   const frame = connect(app);
   await frame.getByRole("heading", { name: "Link your bank" }).waitFor();

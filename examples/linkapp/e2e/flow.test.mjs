@@ -304,13 +304,16 @@ test("two tabs", async () => {
   await two.goto(world.url);
   await linkButton(one).click();
   await connect(one).getByRole("heading", { name: "Link your bank" }).waitFor();
+  await two.bringToFront();
   await link(two, "Everhill Bank");
+  await one.bringToFront();
   await signIn(one, "Alder Creek Bank");
   await consent(one);
   await linked(one, "Alder Creek Bank").waitFor();
   await linked(one, "Everhill Bank").waitFor();
 
   // The bank that the other tab has linked in the meantime is not linked twice by mistake.
+  await two.bringToFront();
   await linkButton(two).click();
   await connect(two).getByRole("button", { name: "Alder Creek Bank" }).click();
   await connect(two).getByRole("heading", { name: "Already linked" }).waitFor();
