@@ -23,7 +23,7 @@ type Error struct {
 	// Message is what the endpoint said in words.
 	Message string
 	// RetryAfter is how long the [Source] waits before it asks again, and answers with this error meanwhile: what
-	// the endpoint's Retry-After said, or the source's own backoff.
+	// the endpoint's Retry-After said, up to five minutes, or the source's own backoff.
 	RetryAfter time.Duration
 
 	place string // host and path of the token endpoint

@@ -20,6 +20,9 @@ import (
 const (
 	firstBackoff   = 500 * time.Millisecond
 	longestBackoff = 30 * time.Second
+
+	// longestHold is the longest Retry-After that is heeded: a date by a wrong clock must not stop a program for good.
+	longestHold = 5 * time.Minute
 )
 
 // A Source hands out an access token, and fetches it when it is needed: [ClientCredentials], [StaticToken] and
@@ -209,7 +212,7 @@ func (s *Source) land(f *flight, err error) {
 		fail.err = Error{place: s.place, err: err}
 	}
 	fail.backoff = min(max(2*fail.backoff, firstBackoff), longestBackoff)
-	fail.err.RetryAfter = max(fail.err.RetryAfter, fail.backoff)
+	fail.err.RetryAfter = max(min(fail.err.RetryAfter, longestHold), fail.backoff)
 	fail.until = s.now().Add(fail.err.RetryAfter)
 	e := fail.err
 	f.err = &e
