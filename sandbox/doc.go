@@ -57,10 +57,29 @@
 // A link session can be completed for 30 minutes. Of calls that exchange one token at the same time, exactly one gets
 // the link.
 //
+// # Connect
+//
+// A sandbox also serves the page that MoneyKit's launcher, the npm package @moneykit/connect, opens in the end user's
+// browser, at /start, /relink and /continue; give the sandbox's URL to the launcher's option __connectSDKUIHost. The
+// page talks to the origin that it is opened for and to no other, and that origin must be registered, as for a
+// redirect_uri. It honours what the session says: countries, providers, required products, institution_id,
+// existing_link_id, custom_sandbox_data and connect_features.
+//
+// Its institutions do not exist. Each takes any user name and any password but "wrong", and some have more to them:
+//
+//   - bluefin_federal and juniper_street have a sign-in page of their own, and come back through the redirect_uri.
+//   - cobalt_savings and lanternfish ask for a code, which is 123456.
+//   - driftwood_cu always fails.
+//   - inkwell_card has credit cards only.
+//
+// An end user may decline products that the session does not require a permission for; the link is then without them.
+// Opened at /relink, a session with an existing_link_id changes its link when the end user has finished, since the
+// launcher's relink callback gets no token to exchange.
+//
 // # Links
 //
-// The link has the institution_id that the session asked for, whatever it is, or else the sandbox's own bank; the
-// first of the session's providers, or else moneykit; its webhook and link_tags; and of products, accounts and those
+// The link has the institution_id that the session asked for, whatever it is, or else what was picked in Connect, or
+// else the sandbox's own bank; the first of the session's providers that serves it, or else moneykit; its webhook and link_tags; and of products, accounts and those
 // that the session asked for, in settings.products or settings.link_permissions, all of them fetched at once. A
 // session with an existing_link_id changes that link when its token is exchanged: webhook and link_tags are
 // replaced, or removed if they were left out, products are added, and the rest stays.
