@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/moneykit/moneykit-go/auth"
@@ -51,11 +50,13 @@ func (op *operation[Req, Res]) attempt(ctx context.Context, c *Client, req *Req,
 
 // send sends the request and reads the answer.
 func (op *operation[Req, Res]) send(ctx context.Context, c *Client, req *Req, payload []byte, tok *auth.Token, info *HTTPInfo) (*Res, *Error) {
-	var taken atomic.Bool
-	body := newRequestBody(payload, &taken)
+	up := upload{payload: payload}
+	if c.traces {
+		ctx = up.trace(ctx)
+	}
+	body, _ := up.body()
 	r := op.request.Clone(ctx)
-	r.Body = body
-	r.GetBody = func() (io.ReadCloser, error) { return newRequestBody(payload, &taken), nil }
+	r.Body, r.GetBody = body, up.body
 	r.ContentLength = int64(len(payload))
 	tok.SetAuthHeader(r)
 	for _, edit := range c.editors {
@@ -64,7 +65,7 @@ func (op *operation[Req, Res]) send(ctx context.Context, c *Client, req *Req, pa
 		}
 	}
 	if r.Body != body { // an editor's own, and nobody notes when it is sent
-		taken.Store(true)
+		up.sent.Store(true)
 		r.GetBody = nil // which is of the old one
 	}
 	for _, key := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
@@ -79,7 +80,7 @@ func (op *operation[Req, Res]) send(ctx context.Context, c *Client, req *Req, pa
 		}
 		err = wire.CleanError(err, tok.Value(), op.secret(req))
 		// A server that got none of the body cannot have carried out what it says.
-		if !taken.Load() || isDial(err) {
+		if up.unsent() || isDial(err) {
 			return nil, op.fail(repeatable, err)
 		}
 		return nil, op.fail(op.ambiguous(), err)
@@ -189,25 +190,6 @@ func (op *operation[Req, Res]) incomplete(req *Req) *Error {
 	}
 	return e
 }
-
-// A requestBody notes when any of it is taken for sending. The transport reads it in a goroutine of its own.
-type requestBody struct {
-	payload bytes.Reader
-	taken   *atomic.Bool
-}
-
-func newRequestBody(payload []byte, taken *atomic.Bool) *requestBody {
-	b := &requestBody{taken: taken}
-	b.payload.Reset(payload)
-	return b
-}
-
-func (b *requestBody) Read(p []byte) (int, error) {
-	b.taken.Store(true)
-	return b.payload.Read(p)
-}
-
-func (b *requestBody) Close() error { return nil }
 
 func isDial(err error) bool {
 	var op *net.OpError

@@ -28,6 +28,7 @@ const (
 type Client struct {
 	source  *auth.Source
 	http    *http.Client
+	traces  bool // http's Transport is net/http's, which supports httptrace
 	editors []gen.RequestEditorFn
 	timeout time.Duration // of an attempt
 	retry   RetryPolicy
@@ -165,6 +166,7 @@ func (o *options) build(source *auth.Source) (*Client, error) {
 	if c.http, err = wire.Client(o.http); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
+	c.traces = wire.Traces(c.http)
 	switch {
 	case o.timeout != 0:
 		c.timeout = o.timeout

@@ -73,6 +73,13 @@ func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
+// Traces tells whether what [Client] returned sends through net/http's own Transport, which supports httptrace.
+func Traces(c *http.Client) bool {
+	rt, _ := c.Transport.(roundTripper)
+	_, ok := rt.base.(*http.Transport)
+	return ok
+}
+
 // CloseIdleConnections is for http.Client.CloseIdleConnections.
 func (rt roundTripper) CloseIdleConnections() {
 	if c, ok := rt.base.(interface{ CloseIdleConnections() }); ok {
