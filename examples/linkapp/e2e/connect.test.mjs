@@ -247,6 +247,7 @@ test("nobody but the opener is told or listened to", async () => {
     opener.frames[0].postMessage({ moneykit: true, type: "link.resume", eventData: { redirectURL: "http://evil.example" } }, "*");
   });
   await signIn(app, "Alder Creek Bank");
+  assert.equal(await frame.locator("html").getAttribute("data-scheme"), "auto", "Connect listens to the launcher only");
   await consent(app);
   await app.getByRole("status").getByText("Alder Creek Bank is linked.").waitFor();
   assert.equal(world.console.filter((text) => text.includes("unexpected origin")).length, 2, "the launcher saw both messages");
