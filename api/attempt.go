@@ -102,10 +102,15 @@ func (op *operation[Req, Res]) decode(data []byte, out *Res) error {
 	if len(data) == 0 {
 		return errors.New("the answer has no body")
 	}
-	if err := json.Unmarshal(wire.TrimBOM(data), out); err != nil {
-		return fmt.Errorf("the answer is not what the contract says: %w", err)
+	data = wire.TrimBOM(data)
+	err := json.Unmarshal(data, out)
+	if err != nil && op.rescue != nil && op.rescue(data, out) {
+		return nil
 	}
-	if err := op.complete(out); err != nil {
+	if err == nil {
+		err = op.complete(out)
+	}
+	if err != nil {
 		return fmt.Errorf("the answer is not what the contract says: %w", err)
 	}
 	return nil

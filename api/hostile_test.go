@@ -305,9 +305,28 @@ func hostileRows() []hostileRow {
 	}), ok(201))
 	add("unknown keys", inAnswer(func(c *hostileConn, good string) { asJSON(c, strings.Replace(good, "{", `{"x":[{}],"":null,`, 1)) }), ok(201))
 	add("white space around", inAnswer(func(c *hostileConn, good string) { asJSON(c, " \r\n\t"+good+"\n\n") }), ok(201))
-	add("trailing data", inAnswer(func(c *hostileConn, good string) { asJSON(c, good+good) }), unreadable(201))
-	add("trailing HTML", inAnswer(func(c *hostileConn, good string) { asJSON(c, good+"<script src=/ads.js></script>") }), unreadable(201))
-	add("NUL bytes after", inAnswer(func(c *hostileConn, good string) { asJSON(c, good+"\x00\x00") }), unreadable(201))
+	kept := unreadable(201) // but a link that can be read is kept
+	kept.exchange = ok(201).exchange
+	for _, after := range []string{"{}", "<script src=/ads.js></script>", "\x00\x00", "}"} {
+		add(fmt.Sprintf("%q after the right body", after), inAnswer(func(c *hostileConn, good string) { asJSON(c, good+after) }), kept)
+	}
+	for _, odd := range []string{
+		`"last_synced_at":"yesterday"`, `"last_synced_at":1676538851`, `"link_tags":"none"`, `"state":7`, `"provider":{}`, `"institution_id":null`,
+		`"products":[]`, `"products":{"accounts":{"refreshed_at":"16.02.2023"}}`, `"available_products":"all"`, `"error_code":[]`, `"webhook":false`,
+	} { // before and after the fields that matter
+		add("a link with "+odd, inAnswer(func(c *hostileConn, good string) {
+			good = strings.Replace(good, `"link":{`, `"link":{`+odd+`,`, 1)
+			asJSON(c, strings.Replace(good, `"products":{}`, odd, 1))
+		}), ok(201))
+	}
+	for _, change := range [][2]string{{`{"link_id":"`, `{"link_id":null,"x":"`}, {`{"link_id":"`, `{"link_id":5,"x":"`}, {`"link":{`, `"link":{},"link":{`}, {`"link":{`, `"link":7,"y":{`}} {
+		add("one link_id, with "+change[1], inAnswer(func(c *hostileConn, good string) {
+			if strings.Contains(good, `"link":`) {
+				good = strings.Replace(good, change[0], change[1], 1)
+			}
+			asJSON(c, good)
+		}), ok(201))
+	}
 	for _, body := range []string{
 		`null`, `{}`, `[]`, `""`, `0`, `true`, `{`, `NaN`, `'`,
 		`{"link_session_token":null,"link_id":null,"link":null,"access_token":null,"token_type":"bearer"}`,
