@@ -52,8 +52,7 @@ func CheckScheme(u *url.URL) error {
 }
 
 func isLoopback(host string) bool {
-	host = strings.ToLower(host)
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761, section 6.3
+	if strings.EqualFold(host, "localhost") { // and no name below it: DNS, or an HTTP proxy, may take that elsewhere
 		return true
 	}
 	addr, err := netip.ParseAddr(host)
