@@ -51,13 +51,8 @@ func TestCompare(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		err := compare("base", []byte(contract), []byte(test.is), []byte(changelog), &out)
-		if got := ""; err != nil {
-			got = err.Error()
-			if test.fails == "" || !strings.Contains(got, test.fails) {
-				t.Errorf("%s: error %q, want one with %q", name, got, test.fails)
-			}
-		} else if test.fails != "" {
-			t.Errorf("%s: no error, want one with %q", name, test.fails)
+		if (err == nil) != (test.fails == "") || err != nil && !strings.Contains(err.Error(), test.fails) {
+			t.Errorf("%s: error %v, want one with %q", name, err, test.fails)
 		}
 		if !strings.Contains(out.String(), test.printed) {
 			t.Errorf("%s: no %q in\n%s", name, test.printed, &out)
