@@ -102,15 +102,10 @@ func (op *operation[Req, Res]) decode(data []byte, out *Res) error {
 	if len(data) == 0 {
 		return errors.New("the answer has no body")
 	}
-	data = wire.TrimBOM(data)
-	err := json.Unmarshal(data, out)
-	if err != nil && op.rescue != nil && op.rescue(data, out) {
-		return nil
+	if err := json.Unmarshal(wire.TrimBOM(data), out); err != nil {
+		return fmt.Errorf("the answer is not what the contract says: %w", err)
 	}
-	if err == nil {
-		err = op.complete(out)
-	}
-	if err != nil {
+	if err := op.complete(out); err != nil {
 		return fmt.Errorf("the answer is not what the contract says: %w", err)
 	}
 	return nil

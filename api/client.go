@@ -209,8 +209,7 @@ func (c *Client) CreateLinkSession(ctx context.Context, req gen.CreateLinkSessio
 // ExchangeToken exchanges what Connect's success callback returned for the link (operation exchange_token). Store
 // the answer's Link.LinkID.
 //
-// ExchangeableToken is required; without it nothing is sent. Every error is an [*Error]. A success whose link_id can be
-// read is returned as one: a field of it that is not what the contract says has its zero value.
+// ExchangeableToken is required; without it nothing is sent. Every error is an [*Error].
 //
 // A token can be exchanged once, so the call is repeated only when it was surely not carried out. When that cannot be
 // told, because the connection broke or the answer cannot be read, the error says so: errors.Is(err,

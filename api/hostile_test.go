@@ -305,27 +305,37 @@ func hostileRows() []hostileRow {
 	}), ok(201))
 	add("unknown keys", inAnswer(func(c *hostileConn, good string) { asJSON(c, strings.Replace(good, "{", `{"x":[{}],"":null,`, 1)) }), ok(201))
 	add("white space around", inAnswer(func(c *hostileConn, good string) { asJSON(c, " \r\n\t"+good+"\n\n") }), ok(201))
-	kept := unreadable(201) // but a link that can be read is kept
-	kept.exchange = ok(201).exchange
 	for _, after := range []string{"{}", "<script src=/ads.js></script>", "\x00\x00", "}"} {
-		add(fmt.Sprintf("%q after the right body", after), inAnswer(func(c *hostileConn, good string) { asJSON(c, good+after) }), kept)
+		add(fmt.Sprintf("%q after the right body", after), inAnswer(func(c *hostileConn, good string) { asJSON(c, good+after) }), unreadable(201))
 	}
+	// A link that is not what the contract says is an error whose Body has the link_id to be read.
+	brokenLink := ok(201)
+	brokenLink.exchange = unreadable(201).exchange
 	for _, odd := range []string{
-		`"last_synced_at":"yesterday"`, `"last_synced_at":1676538851`, `"link_tags":"none"`, `"state":7`, `"provider":{}`, `"institution_id":null`,
+		`"last_synced_at":"yesterday"`, `"last_synced_at":1676538851`, `"link_tags":"none"`, `"state":7`, `"provider":{}`,
 		`"products":[]`, `"products":{"accounts":{"refreshed_at":"16.02.2023"}}`, `"available_products":"all"`, `"error_code":[]`, `"webhook":false`,
 	} { // before and after the fields that matter
 		add("a link with "+odd, inAnswer(func(c *hostileConn, good string) {
 			good = strings.Replace(good, `"link":{`, `"link":{`+odd+`,`, 1)
 			asJSON(c, strings.Replace(good, `"products":{}`, odd, 1))
-		}), ok(201))
+		}), brokenLink)
 	}
-	for _, change := range [][2]string{{`{"link_id":"`, `{"link_id":null,"x":"`}, {`{"link_id":"`, `{"link_id":5,"x":"`}, {`"link":{`, `"link":{},"link":{`}, {`"link":{`, `"link":7,"y":{`}} {
-		add("one link_id, with "+change[1], inAnswer(func(c *hostileConn, good string) {
+	for _, tt := range []struct {
+		old, new string
+		want     wants
+	}{
+		{`{"link_id":"`, `{"link_id":null,"x":"`, ok(201)}, // the deprecated one
+		{`"link":{`, `"link":{},"link":{`, ok(201)},
+		{`{"link_id":"`, `{"link_id":5,"x":"`, brokenLink},
+		{`"link":{`, `"link":7,"y":{`, brokenLink},
+		{`"link":{"link_id"`, `"link":{"id"`, brokenLink},
+	} {
+		add("a link with "+tt.new, inAnswer(func(c *hostileConn, good string) {
 			if strings.Contains(good, `"link":`) {
-				good = strings.Replace(good, change[0], change[1], 1)
+				good = strings.Replace(good, tt.old, tt.new, 1)
 			}
 			asJSON(c, good)
-		}), ok(201))
+		}), tt.want)
 	}
 	for _, body := range []string{
 		`null`, `{}`, `[]`, `""`, `0`, `true`, `{`, `NaN`, `'`,

@@ -1,9 +1,6 @@
 package api
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -25,8 +22,6 @@ type operation[Req, Res any] struct {
 	secret func(*Req) string
 	// complete checks what decoding does not, the required fields that a caller cannot do without.
 	complete func(*Res) error
-	// rescue, if there is one, reads from an answer that is not what the contract says what a caller cannot do without.
-	rescue func([]byte, *Res) bool
 }
 
 // The statuses of success are the contract's: these lines stop compiling when it names another.
@@ -82,39 +77,16 @@ func (c *Client) bindOperations(baseURL string) error {
 			return fields
 		},
 		complete: func(r *gen.ExchangeTokenResponse) error {
-			// The contract has it twice, and one is enough to keep the link.
-			r.Link.LinkID = cmp.Or(r.Link.LinkID, r.LinkID)
-			r.LinkID = cmp.Or(r.LinkID, r.Link.LinkID)
 			if r.Link.LinkID == "" {
 				return errors.New("link.link_id is missing")
 			}
+			if r.LinkID == "" { // deprecated, and no reason to lose a link
+				r.LinkID = r.Link.LinkID
+			}
 			return nil
 		},
-		rescue: rescueLink,
 	}
 	return nil
-}
-
-// rescueLink reads the fields of a link that every answer has, whatever the others are and whatever comes after. The
-// link has been handed out, and is not to be lost over a date that cannot be read.
-func rescueLink(data []byte, r *gen.ExchangeTokenResponse) bool {
-	var least struct {
-		LinkID string `json:"link_id"`
-		Link   struct {
-			LinkID          string              `json:"link_id"`
-			InstitutionID   string              `json:"institution_id"`
-			InstitutionName string              `json:"institution_name"`
-			State           gen.PublicLinkState `json:"state"`
-		} `json:"link"`
-	}
-	err := json.NewDecoder(bytes.NewReader(data)).Decode(&least)
-	if err != nil && !errors.As(err, new(*json.UnmarshalTypeError)) {
-		return false
-	}
-	id := cmp.Or(least.Link.LinkID, least.LinkID)
-	r.LinkID, r.Link.LinkID = cmp.Or(least.LinkID, id), id
-	r.Link.InstitutionID, r.Link.InstitutionName, r.Link.State = least.Link.InstitutionID, least.Link.InstitutionName, least.Link.State
-	return id != ""
 }
 
 // withSlash ends a base URL such that the generated code keeps the whole of its path.
