@@ -41,10 +41,15 @@ func read(t *testing.T, file string) string {
 	return string(data)
 }
 
-var block = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
+var (
+	block = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
+	// copied is what contract's own test copies from files that it runs.
+	copied = regexp.MustCompile("(?ms)^<!-- copy .*?^<!-- end -->$")
+)
 
 // blocks returns the code of a language in a page.
 func blocks(page, language string) (found []string) {
+	page = copied.ReplaceAllString(page, "")
 	for _, m := range block.FindAllStringSubmatch(page, -1) {
 		if m[1] == language {
 			found = append(found, m[2])
