@@ -20,7 +20,10 @@ type HTTPInfo struct {
 // A CallOption changes one call.
 type CallOption func(*callOptions)
 
-type callOptions struct{ info *HTTPInfo }
+type callOptions struct {
+	info  *HTTPInfo
+	spare HTTPInfo // for a caller who asks for none
+}
 
 // WithHTTPInfo fills info, whether or not the call succeeds. A nil info is ignored.
 func WithHTTPInfo(info *HTTPInfo) CallOption {
@@ -36,7 +39,7 @@ func call[Req, Res any](ctx context.Context, c *Client, op *operation[Req, Res],
 		}
 	}
 	if o.info == nil {
-		o.info = new(HTTPInfo)
+		o.info = &o.spare
 	}
 	*o.info = HTTPInfo{}
 	switch {
