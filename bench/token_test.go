@@ -18,15 +18,15 @@ import (
 	"github.com/moneykit/moneykit-go/bench/rig"
 )
 
-// endpoint answers token requests in memory, once it is let go.
+// endpoint answers token requests in memory, once open is closed.
 type endpoint struct {
 	requests atomic.Int64
-	let      chan struct{}
+	open     chan struct{}
 }
 
 func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 	n := e.requests.Add(1)
-	<-e.let
+	<-e.open
 	body := fmt.Sprintf(`{"access_token": "token-%d", "token_type": "bearer", "expires_in": 3600}`, n)
 	return &http.Response{
 		StatusCode: http.StatusCreated, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: req,
@@ -36,27 +36,25 @@ func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestManyCallersOfAnExpiredToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const callers = 10_000
-		e := &endpoint{let: make(chan struct{}, 1)}
+		e := new(endpoint)
 		src, err := auth.ClientCredentials("id", "secret", auth.WithHTTPClient(&http.Client{Transport: e}))
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.let <- struct{}{}
-		if _, err := src.Token(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-
 		run := func(call func()) {
+			e.open = make(chan struct{})
 			var all sync.WaitGroup
 			for range callers {
 				all.Go(call)
 			}
-			synctest.Wait() // they all wait for the one token request
-			e.let <- struct{}{}
+			synctest.Wait() // until each of them waits
+			close(e.open)
 			all.Wait()
 		}
-		run(func() { <-e.let; e.let <- struct{}{} }) // so that the runtime has its goroutines
-		<-e.let
+		run(func() { <-e.open }) // so that the runtime has its goroutines
+		if _, err := src.Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		before := heap()
 
 		<-time.After(2 * time.Hour)

@@ -11,11 +11,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"golang.org/x/oauth2"
 )
 
-const maxBody = 1 << 20
+const (
+	maxBody = 1 << 20
+	timeout = 60 * time.Second // by context, which costs less than http.Client.Timeout where the Transport is wrapped
+)
 
 // A Client makes the calls.
 type Client struct {
@@ -24,7 +28,7 @@ type Client struct {
 	http    *http.Client
 }
 
-// New returns a Client for the API at baseURL. tokens should cache, as those of x/oauth2 do, and hc have a Timeout.
+// New returns a Client for the API at baseURL. tokens should cache, as those of x/oauth2 do.
 func New(baseURL string, tokens oauth2.TokenSource, hc *http.Client) *Client {
 	return &Client{baseURL: baseURL, tokens: tokens, http: hc}
 }
@@ -71,6 +75,8 @@ func (c *Client) post(ctx context.Context, path string, in, out any) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.baseURL+path, bytes.NewReader(payload))
 	if err != nil {
 		return err

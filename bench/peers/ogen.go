@@ -28,7 +28,7 @@ func Ogen(n rig.Net, base string) (rig.Contender, error) {
 	}
 	return rig.Contender{
 		Name: "ogen",
-		Create: func(ctx context.Context) (string, error) {
+		Create: rig.Bounded(func(ctx context.Context) (string, error) {
 			r, err := c.CreateLinkSession(ctx, &ogen.CreateLinkSessionRequest{
 				CustomerUser: ogen.LinkSessionCustomerUser{ID: rig.UserID}, RedirectURI: rig.RedirectURI,
 			})
@@ -40,8 +40,8 @@ func Ogen(n rig.Net, base string) (rig.Contender, error) {
 				return "", fmt.Errorf("%T", r)
 			}
 			return s.LinkSessionToken, nil
-		},
-		Exchange: func(ctx context.Context) (string, error) {
+		}),
+		Exchange: rig.Bounded(func(ctx context.Context) (string, error) {
 			r, err := c.ExchangeToken(ctx, &ogen.ExchangeTokenRequest{ExchangeableToken: rig.ExchangeableToken})
 			if err != nil {
 				return "", err
@@ -51,6 +51,6 @@ func Ogen(n rig.Net, base string) (rig.Contender, error) {
 				return "", fmt.Errorf("%T", r)
 			}
 			return s.Link.LinkID, nil
-		},
+		}),
 	}, nil
 }

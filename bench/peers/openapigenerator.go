@@ -19,7 +19,7 @@ func OpenAPIGenerator(n rig.Net, base string) (rig.Contender, error) {
 	}
 	return rig.Contender{
 		Name: "openapi-generator",
-		Create: func(ctx context.Context) (string, error) {
+		Create: rig.Bounded(func(ctx context.Context) (string, error) {
 			s, _, err := service.CreateLinkSession(authorize(ctx)).CreateLinkSessionRequest(openapigenerator.CreateLinkSessionRequest{
 				CustomerUser: openapigenerator.LinkSessionCustomerUser{Id: rig.UserID}, RedirectUri: rig.RedirectURI,
 			}).Execute()
@@ -27,8 +27,8 @@ func OpenAPIGenerator(n rig.Net, base string) (rig.Contender, error) {
 				return "", err
 			}
 			return s.LinkSessionToken, nil
-		},
-		Exchange: func(ctx context.Context) (string, error) {
+		}),
+		Exchange: rig.Bounded(func(ctx context.Context) (string, error) {
 			r, _, err := service.ExchangeToken(authorize(ctx)).ExchangeTokenRequest(openapigenerator.ExchangeTokenRequest{
 				ExchangeableToken: rig.ExchangeableToken,
 			}).Execute()
@@ -36,6 +36,6 @@ func OpenAPIGenerator(n rig.Net, base string) (rig.Contender, error) {
 				return "", err
 			}
 			return r.Link.LinkId, nil
-		},
+		}),
 	}, nil
 }

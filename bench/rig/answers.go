@@ -5,14 +5,17 @@ package rig
 import (
 	"net/http"
 	"strconv"
+	"strings"
 )
 
-// The API answers under two base paths.
+// The API answers under three base paths.
 const (
-	// Plain answers with what every generator reads: time zones, and no value beyond the contract's enumerations.
+	// Plain answers with what every generator reads.
 	Plain = "/plain"
-	// Open answers as the contract allows and MoneyKit does: times without a zone, and new values.
-	Open = "/open"
+	// Zoneless answers with times as MoneyKit's published samples have them, without a zone.
+	Zoneless = "/zoneless"
+	// Unknown answers with values beyond the contract's enumerations, which are open.
+	Unknown = "/unknown"
 )
 
 // What the answers hold.
@@ -36,11 +39,6 @@ const (
 		`"require_permission":false,"prefetch":true,"reason":"show you where your money goes"},"has_history":false}},` +
 		`"available_products":["accounts","transactions"]}}`
 
-	openLink = `{"link_id":"` + LinkID + `","link":{"link_id":"` + LinkID + `","institution_id":"chase",` +
-		`"institution_name":"Chase","state":"paused","last_synced_at":"2023-02-16T09:14:11","provider":"newcomer",` +
-		`"products":{"accounts":{"refreshed_at":"2023-02-16T09:14:11","last_attempted_at":"2023-02-16T09:14:11"}},` +
-		`"available_products":["accounts","statements"]}}`
-
 	token = `{"access_token":"YmVuY2gtYWNjZXNzLXRva2VuLW9mLXJlYWxpc3RpYy1sZW5ndGg","token_type":"bearer","expires_in":3600}`
 )
 
@@ -49,8 +47,9 @@ var answers = map[string]string{
 	"/auth/token":                          token,
 	Plain + "/link-session":                session,
 	Plain + "/link-session/exchange-token": plainLink,
-	Open + "/link-session":                 session,
-	Open + "/link-session/exchange-token":  openLink,
+
+	Zoneless + "/link-session/exchange-token": strings.ReplaceAll(plainLink, `11Z"`, `11"`),
+	Unknown + "/link-session/exchange-token":  strings.ReplaceAll(plainLink, `"moneykit"`, `"newcomer"`),
 }
 
 // serve answers as the API does, once the whole of the request has been read.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,32 @@ var Goroutines = []int{1, 8, 64}
 // RoundEnv numbers the rounds of a comparison; each starts with another contender.
 const RoundEnv = "MONEYKIT_BENCH_ROUND"
 
+// RefusedKey begins the configuration key under which Benchmark says what a client refuses.
+const RefusedKey = "refused-"
+
+// Refused returns what a contender does not read, although MoneyKit sends it.
+func Refused(contender Make) (name string, refused []string, err error) {
+	for _, input := range []struct{ base, name string }{
+		{Plain, ""}, {Zoneless, "times without a zone"}, {Unknown, "values that the contract does not list"},
+	} {
+		c, err := contender(Memory(), input.base)
+		if err != nil {
+			return "", nil, err
+		}
+		name = c.Name
+		switch id, err := c.Exchange(context.Background()); {
+		case err == nil && id == LinkID:
+		case input.base != Plain:
+			refused = append(refused, input.name)
+		case err != nil:
+			return "", nil, fmt.Errorf("%s: %w", name, err)
+		default:
+			return "", nil, fmt.Errorf("%s: got link %q", name, id)
+		}
+	}
+	return name, refused, nil
+}
+
 // Benchmark measures both calls, each over three nets, each with every number of callers, and within that one
 // contender after the other, so that whatever slows the machine for a while slows them all.
 func Benchmark(b *testing.B, makes []Make) {
@@ -24,6 +51,15 @@ func Benchmark(b *testing.B, makes []Make) {
 		b.Fatal(err)
 	}
 	defer stop()
+	for _, contender := range makes {
+		name, refused, err := Refused(contender)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if refused != nil { // as configuration in the Go benchmark format
+			fmt.Printf("%s%s: %s\n", RefusedKey, name, strings.Join(refused, ", "))
+		}
+	}
 	round, _ := strconv.Atoi(os.Getenv(RoundEnv))
 	for _, call := range []string{"create", "exchange"} {
 		for _, n := range []Net{Memory(), http1, http2} {

@@ -31,6 +31,15 @@ type Contender struct {
 	Exchange func(context.Context) (linkID string, err error)
 }
 
+// Bounded gives a call the time limit that api's and the one written by hand have of their own, in the same way.
+func Bounded(call func(context.Context) (string, error)) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, api.DefaultTimeout)
+		defer cancel()
+		return call(ctx)
+	}
+}
+
 // Yardstick is the name of the contender that the others are compared with.
 const Yardstick = "hand-written"
 
@@ -119,7 +128,7 @@ func Bare(n Net, base string) (Contender, error) {
 	}
 	return Contender{
 		Name: "gen",
-		Create: func(ctx context.Context) (string, error) {
+		Create: Bounded(func(ctx context.Context) (string, error) {
 			r, err := c.CreateLinkSessionWithResponse(ctx, gen.CreateLinkSessionRequest{
 				CustomerUser: gen.LinkSessionCustomerUser{ID: UserID}, RedirectURI: RedirectURI,
 			})
@@ -130,8 +139,8 @@ func Bare(n Net, base string) (Contender, error) {
 				return "", fmt.Errorf("status %d", r.StatusCode())
 			}
 			return r.JSON201.LinkSessionToken, nil
-		},
-		Exchange: func(ctx context.Context) (string, error) {
+		}),
+		Exchange: Bounded(func(ctx context.Context) (string, error) {
 			r, err := c.ExchangeTokenWithResponse(ctx, gen.ExchangeTokenRequest{ExchangeableToken: ExchangeableToken})
 			if err != nil {
 				return "", err
@@ -140,6 +149,6 @@ func Bare(n Net, base string) (Contender, error) {
 				return "", fmt.Errorf("status %d", r.StatusCode())
 			}
 			return r.JSON201.Link.LinkID, nil
-		},
+		}),
 	}, nil
 }

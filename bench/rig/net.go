@@ -12,22 +12,18 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"time"
 )
 
 // A Net is a way to reach the API. Every client goes through the same http.Client.
 type Net struct {
 	Name string
-	URL  string // append Plain or Open
+	URL  string // append Plain, Zoneless or Unknown
 	HTTP *http.Client
 }
 
-// timeout is what every client's http.Client has, as package api's own has.
-const timeout = 60 * time.Second
-
 // Memory answers without a network: what is left is the client's own work.
 func Memory() Net {
-	return Net{Name: "memory", URL: "https://moneykit.example", HTTP: &http.Client{Transport: memory{}, Timeout: timeout}}
+	return Net{Name: "memory", URL: "https://moneykit.example", HTTP: &http.Client{Transport: memory{}}}
 }
 
 type memory struct{}
@@ -116,10 +112,10 @@ func Loopback() (http1, http2 Net, stop func(), err error) {
 	roots := x509.NewCertPool()
 	roots.AddCert(cert)
 	const conns = 1024 // as many idle connections as there are goroutines at most
-	http1 = Net{Name: "http1", URL: a.HTTP1, HTTP: &http.Client{Timeout: timeout, Transport: &http.Transport{
+	http1 = Net{Name: "http1", URL: a.HTTP1, HTTP: &http.Client{Transport: &http.Transport{
 		MaxIdleConns: conns, MaxIdleConnsPerHost: conns,
 	}}}
-	http2 = Net{Name: "http2", URL: a.HTTP2, HTTP: &http.Client{Timeout: timeout, Transport: &http.Transport{
+	http2 = Net{Name: "http2", URL: a.HTTP2, HTTP: &http.Client{Transport: &http.Transport{
 		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots},
 	}}}
 	return http1, http2, stop, nil

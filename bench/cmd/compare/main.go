@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -30,7 +32,7 @@ func main() {
 	yardstick := flag.String("yardstick", rig.Yardstick, "the `client` to compare with")
 	flag.Parse()
 
-	var t table
+	t := table{refused: map[string]string{}}
 	for round := range *rounds {
 		fmt.Fprintf(os.Stderr, "\rround %d of %d", round+1, *rounds)
 		out, err := run(*binary, *match, *benchtime, round)
@@ -61,7 +63,10 @@ type row struct {
 }
 
 // A table has its rows in the order in which the first round measured their settings.
-type table struct{ rows []*row }
+type table struct {
+	rows    []*row
+	refused map[string]string // by client, what it does not read although MoneyKit sends it
+}
 
 func (t *table) row(setting, client string) *row {
 	after := len(t.rows)
@@ -86,18 +91,24 @@ func (t *table) read(in io.Reader) error {
 		case *benchfmt.SyntaxError:
 			return rec
 		case *benchfmt.Result:
-			base, parts := rec.Name.Parts()
-			setting, client := []string{strings.ToLower(string(base))}, ""
+			_, parts := rec.Name.Parts()
+			var setting []string
+			var client string
 			for _, p := range parts {
 				key, value, _ := strings.Cut(strings.TrimPrefix(string(p), "/"), "=")
 				switch {
 				case key == "client":
 					client = value
+				case key == "goroutines":
+					setting = append(setting, "×"+value)
 				case value != "":
 					setting = append(setting, value)
 				}
 			}
 			r := t.row(strings.Join(setting, "\t"), client)
+			if refused := rec.GetConfig(rig.RefusedKey + client); refused != "" {
+				t.refused[client] = refused
+			}
 			for _, v := range rec.Values {
 				r.samples[v.Unit] = append(r.samples[v.Unit], v.Value)
 			}
@@ -106,19 +117,27 @@ func (t *table) read(in io.Reader) error {
 	return results.Err()
 }
 
+// print prints the table, with a star where a client is measured on an easier answer than MoneyKit's.
 func (t *table) print(out io.Writer, yardstick string) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	defer w.Flush()
-	fmt.Fprintln(w, "benchmark\tsetting\tclient\tns/op\t±\tB/op\tallocs/op\tratio of times\t95 % interval\t")
+	fmt.Fprintln(w, strings.Repeat("\t", strings.Count(t.rows[0].setting, "\t"))+"\tclient\tns\t±\tB\tallocs\ttime to "+yardstick+"\t95 %\t")
 	for i, r := range t.rows {
 		if i > 0 && r.setting != t.rows[i-1].setting {
-			fmt.Fprintln(w, strings.Repeat("\t", strings.Count(r.setting, "\t")+8))
+			fmt.Fprintln(w)
+		}
+		client := r.client
+		if t.refused[client] != "" && strings.Contains(r.setting, "exchange") {
+			client = "*" + client
 		}
 		ns := median(r.samples["sec/op"])
 		ratio := median(ratios(r.samples["sec/op"], t.row(r.setting, yardstick).samples["sec/op"]))
-		fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%.0f\t%.0f\t%.3f\t%.3f–%.3f\t\n", r.setting, r.client, ns.Center*1e9,
+		fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%.0f\t%.0f\t%.2f\t%.2f–%.2f\t\n", r.setting, client, ns.Center*1e9,
 			ns.PctRangeString(), median(r.samples["B/op"]).Center, median(r.samples["allocs/op"]).Center,
 			ratio.Center, ratio.Lo, ratio.Hi)
+	}
+	w.Flush()
+	for _, client := range slices.Sorted(maps.Keys(t.refused)) {
+		fmt.Fprintf(out, "* %s refuses %s, so the answer here has none.\n", client, t.refused[client])
 	}
 }
 
