@@ -1,0 +1,54 @@
+package main
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/moneykit/moneykit-go/sandbox"
+)
+
+const html = "<html><body>Something went wrong.</body></html>"
+
+// faults are what the sandbox does at random. None of them lies: where the call was carried out, none says that it
+// was not.
+var faults = func() []sandbox.Fault {
+	retry := func(after string) http.Header { return http.Header{"Retry-After": {after}} }
+	all := []sandbox.Fault{
+		{Drop: true},
+		{Delay: 30 * time.Millisecond},
+		{Delay: 2 * attemptTimeout},
+		{Header: http.Header{"X-Odd": {"1"}}},
+		{Status: 401, Body: `{"error_code":"api_error.auth.unauthorized","error_message":"unknown token"}`},
+		{Status: 401, Body: `{"error_code":"api_error.auth.expired_access_token","error_message":"expired"}`},
+		{Status: 401, Body: html},
+		{Status: 408}, {Status: 404, Body: html}, {Status: 413},
+		{Status: 429, Header: retry("0")}, {Status: 429}, {Status: 429, Header: retry("1")}, {Status: 429, Header: retry("3600")},
+		{Status: 429, Header: retry("Sat, 01 Jan 2000 00:00:00 GMT")}, {Status: 429, Header: retry("soon")},
+		{Status: 503, Header: retry("0")},
+		{Status: 307, Header: http.Header{"Location": {"/elsewhere"}}},
+	}
+	for _, carriedOut := range []bool{false, true} {
+		all = append(all,
+			sandbox.Fault{After: carriedOut, Drop: true},
+			sandbox.Fault{After: carriedOut, Status: 500, Body: html},
+			sandbox.Fault{After: carriedOut, Status: 502, Body: html},
+			sandbox.Fault{After: carriedOut, Status: 503},
+			sandbox.Fault{After: carriedOut, Status: 504, Body: html},
+			sandbox.Fault{After: carriedOut, Status: 200, Body: html},
+			sandbox.Fault{After: carriedOut, Status: 201, Body: `{}`},
+			sandbox.Fault{After: carriedOut, Status: 204},
+			sandbox.Fault{After: carriedOut, Status: 201, Body: `{"link_id":"mk_`, Header: http.Header{"Content-Length": {"500"}}},
+		)
+	}
+	return all
+}()
+
+// inject has rate of the requests for op meet a fault.
+func inject(box *sandbox.Sandbox, op sandbox.Operation, rate float64) (injected bool) {
+	if rand.Float64() >= rate {
+		return false
+	}
+	// The only errors are those of faults that cannot be, and these can.
+	return box.Fail(op, 1, faults[rand.IntN(len(faults))]) == nil
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/moneykit/moneykit-go/gen"
+	"github.com/moneykit/moneykit-go/sandbox"
+)
+
+// What an application was told of an exchange.
+type outcome int
+
+const (
+	linked     outcome = iota // here is the link
+	refused                   // it was not carried out
+	unknown                   // it may have been carried out
+	tookEffect                // it may have been; a second call then said that it was
+)
+
+// A ledger has what each end user's application was told. A user links once.
+type ledger struct {
+	mu   sync.Mutex
+	told map[string]told
+}
+
+type told struct {
+	outcome outcome
+	linkID  string
+	err     error
+}
+
+func (l *ledger) record(user string, t told) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told[user] = t
+}
+
+// An audit counts what became of the exchanges whose outcome was unknown.
+type audit struct {
+	links               int // handed out
+	tookEffect, effects int // found by a second call; found by nobody
+	noEffect            int
+}
+
+// compare compares what applications were told with the links that the sandbox holds.
+func (l *ledger) compare(links []sandbox.Link) (a audit, problems []error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	held := map[string]sandbox.Link{}
+	for _, link := range links {
+		if _, twice := held[link.CustomerUserID]; twice {
+			wrong("%s has two links", link.CustomerUserID)
+		}
+		held[link.CustomerUserID] = link
+	}
+	for user, t := range l.told {
+		link, ok := held[user]
+		connected := ok && link.State == gen.PublicLinkStateConnected
+		switch t.outcome {
+		case linked:
+			a.links++
+			if !connected || link.LinkID != t.linkID {
+				wrong("%s was told of the link %q, and the sandbox holds %q (%s)", user, t.linkID, link.LinkID, link.State)
+			}
+		case refused:
+			if connected {
+				wrong("%s was told that there is no link, and the sandbox holds %q: %w", user, link.LinkID, t.err)
+			}
+		case tookEffect:
+			a.tookEffect++
+			if !connected {
+				wrong("%s was told that the token had been exchanged, and it had not: %w", user, t.err)
+			}
+		case unknown:
+			if connected {
+				a.effects++
+			} else {
+				a.noEffect++
+			}
+		}
+	}
+	for user, link := range held {
+		if _, ok := l.told[user]; !ok && link.State == gen.PublicLinkStateConnected {
+			wrong("%s was told nothing, and the sandbox holds %q", user, link.LinkID)
+		}
+	}
+	return a, problems
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moneykit/moneykit-go/gen"
+	"github.com/moneykit/moneykit-go/sandbox"
+)
+
+func TestSoak(t *testing.T) {
+	var out strings.Builder
+	if err := soak(config{duration: time.Second, workers: 16, rate: 0.2, seed: 2}, &out); err != nil {
+		t.Error(err)
+	}
+	t.Log(out.String())
+}
+
+// Whatever an application is told wrongly is noticed.
+func TestLedger(t *testing.T) {
+	t.Parallel()
+	link := func(user, id string, state gen.PublicLinkState) sandbox.Link {
+		return sandbox.Link{LinkCommon: gen.LinkCommon{LinkID: id, State: state}, CustomerUserID: user}
+	}
+	connected := link("u", "mk_1", gen.PublicLinkStateConnected)
+	waiting := link("u", "mk_1", gen.PublicLinkStateAwaitingTokenExchange)
+	for name, tc := range map[string]struct {
+		told  map[string]told
+		links []sandbox.Link
+		wrong string // empty: all is well
+	}{
+		"linked":                      {map[string]told{"u": {linked, "mk_1", nil}}, []sandbox.Link{connected}, ""},
+		"refused":                     {map[string]told{"u": {refused, "", io.EOF}}, []sandbox.Link{waiting}, ""},
+		"unknown, carried out":        {map[string]told{"u": {unknown, "", io.EOF}}, []sandbox.Link{connected}, ""},
+		"unknown, not carried out":    {map[string]told{"u": {unknown, "", io.EOF}}, []sandbox.Link{waiting}, ""},
+		"took effect":                 {map[string]told{"u": {tookEffect, "", io.EOF}}, []sandbox.Link{connected}, ""},
+		"no exchange":                 {nil, []sandbox.Link{waiting}, ""},
+		"another link":                {map[string]told{"u": {linked, "mk_2", nil}}, []sandbox.Link{connected}, "was told of the link"},
+		"linked, and is not":          {map[string]told{"u": {linked, "mk_1", nil}}, []sandbox.Link{waiting}, "was told of the link"},
+		"linked, and is nowhere":      {map[string]told{"u": {linked, "mk_1", nil}}, nil, "was told of the link"},
+		"refused, and is linked":      {map[string]told{"u": {refused, "", io.EOF}}, []sandbox.Link{connected}, "was told that there is no link"},
+		"took effect, and did not":    {map[string]told{"u": {tookEffect, "", io.EOF}}, []sandbox.Link{waiting}, "had been exchanged"},
+		"linked, and nobody was told": {nil, []sandbox.Link{connected}, "was told nothing"},
+		"two links of one user":       {map[string]told{"u": {linked, "mk_1", nil}}, []sandbox.Link{connected, connected}, "two links"},
+	} {
+		_, problems := (&ledger{told: tc.told}).compare(tc.links)
+		if text := fmt.Sprint(errors.Join(problems...)); (len(problems) > 0) != (tc.wrong != "") || !strings.Contains(text, tc.wrong) {
+			t.Errorf("%s: %v", name, text)
+		}
+	}
+}
+
+// What is left behind is noticed. It is not parallel: it counts what the process holds.
+func TestSettle(t *testing.T) {
+	before := measure()
+	kept := make([]byte, 2*heapSlack)
+	stop := make(chan struct{})
+	go func() { <-stop }()
+	time.AfterFunc(150*time.Millisecond, func() { close(stop) })
+	after, problems := settle(footprint{goroutines: before.goroutines, files: before.files, heap: before.heap + uint64(len(kept))}, 5*time.Second)
+	if problems != nil {
+		t.Errorf("what ends a little later is reported: %v", problems)
+	}
+	leak := make(chan struct{})
+	defer close(leak)
+	go func() { <-leak }()
+	low := footprint{goroutines: after.goroutines, files: after.files - 1, heap: 0}
+	if _, problems := settle(low, 0); len(problems) != 3 {
+		t.Errorf("problems: %v, want all three", problems)
+	}
+	_ = kept[0]
+}
