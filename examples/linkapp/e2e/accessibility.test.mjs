@@ -94,6 +94,7 @@ test("with the keyboard alone", async () => {
   const focused = (text) => frame.locator(":focus").and(frame.locator(`:text("${text}")`)).waitFor();
   await press("Tab", "Enter");
   await focused("Link your bank"); // the title, so that it is read out
+  assert.ok(await page.locator("main").evaluate((main) => main.inert), "what Connect covers cannot be reached");
   await press("Tab");
   await page.keyboard.type("cedar");
   await frame.getByText("No institution found").waitFor();

@@ -292,6 +292,7 @@ test("double clicks", async () => {
   await frame.getByRole("button", { name: "Done" }).dblclick();
   await linked(page, "Alder Creek Bank").waitFor();
   await frameGone(page);
+  assert.equal(world.urls.filter((url) => url.endsWith("/linking/exchange-token")).length, 1);
   const made = (await world.control("requests")).requests.filter((request) => request.operation);
   assert.deepEqual(made.map((request) => request.operation), ["token", "create_link_session", "exchange_token"]);
   assert.equal(await page.getByRole("listitem").count(), 1);
