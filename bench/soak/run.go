@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -77,6 +79,19 @@ func (r *report) wrong(err error) {
 	r.problems = append(r.problems, err)
 }
 
+// secrets are what every secret of the sandbox begins with.
+var secrets = [][]byte{[]byte("sandbox_secret_"), []byte("sandbox_access_"), []byte("sandbox_exchangeable_"), []byte("sandbox_session_")}
+
+// Write takes what the client logs, and what its errors print.
+func (r *report) Write(p []byte) (int, error) {
+	for _, secret := range secrets {
+		if bytes.Contains(p, secret) {
+			r.wrong(fmt.Errorf("a secret was printed: %s", p))
+		}
+	}
+	return len(p), nil
+}
+
 // run runs c once. Its error is of the setting up; what the client did wrong is in the report.
 func run(c config) (*report, error) {
 	r := &report{config: c}
@@ -106,7 +121,8 @@ func run(c config) (*report, error) {
 		return nil, err
 	}
 	client, err := api.New(source, api.WithBaseURL(url), api.WithHTTPClient(hc),
-		api.WithRetryPolicy(api.RetryPolicy{BaseDelay: 20 * time.Millisecond, MaxDelay: 2 * time.Second}))
+		api.WithRetryPolicy(api.RetryPolicy{BaseDelay: 20 * time.Millisecond, MaxDelay: 2 * time.Second}),
+		api.WithLogger(slog.New(slog.NewJSONHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	if err != nil {
 		return nil, err
 	}
@@ -222,6 +238,7 @@ func (r *report) call(f func(...api.CallOption) error) error {
 	r.attempts.Add(int64(max(1, info.Attempts)))
 	if err != nil {
 		r.failed.Add(1)
+		fmt.Fprintf(r, "%v %+v %#v", err, err, err)
 		if !errors.As(err, new(*api.Error)) {
 			r.wrong(fmt.Errorf("an error that is no *api.Error: %w", err))
 		}

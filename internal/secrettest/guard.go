@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net/url"
+	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -16,12 +18,18 @@ import (
 )
 
 // A Guard collects log lines, errors and renderings. When its test ends, it fails the test if a secret is in any of
-// them, and also if there were none to look at. It is safe for concurrent use.
+// them, or in what went through package log meanwhile, and also if there was nothing to look at. It is safe for
+// concurrent use.
 type Guard struct {
 	mu      sync.Mutex
 	secrets []string
 	shown   bytes.Buffer
 }
+
+// standard is what went through package log since the process began: net/http prints there too.
+var standard Guard
+
+func init() { log.SetOutput(io.MultiWriter(os.Stderr, &standard)) }
 
 // New returns a Guard for t. Secrets that are made later come with Add.
 func New(t testing.TB, secrets ...string) *Guard {
@@ -99,7 +107,9 @@ func (g *Guard) render(v any) {
 func (g *Guard) leaks() (leaks []string, seen int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	shown := g.shown.String()
+	standard.mu.Lock()
+	shown := standard.shown.String() + g.shown.String()
+	standard.mu.Unlock()
 	for _, secret := range g.secrets {
 		for _, form := range forms(secret) {
 			if i := strings.Index(shown, form); i >= 0 {
@@ -108,7 +118,7 @@ func (g *Guard) leaks() (leaks []string, seen int) {
 			}
 		}
 	}
-	return leaks, len(shown)
+	return leaks, g.shown.Len()
 }
 
 // forms are the ways in which a secret may be written and still be one.
