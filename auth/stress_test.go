@@ -528,7 +528,7 @@ func TestTokenSourceThatPanics(t *testing.T) {
 		"panic with text":     func() { panic("oh no") },
 		"panic with an error": func() { panic(errors.New("oh no")) },
 		"panic with nil":      func() { panic(nil) },
-		"nil map":             func() { var m map[string]int; m["x"] = 1 },
+		"a package's panic":   func() { _ = strings.Repeat("x", -1) },
 		"nil pointer":         func() { var t *oauth2.Token; t.AccessToken = "x" },
 		"runtime.Goexit":      runtime.Goexit,
 		"an endless text":     func() { panic(strings.Repeat("x", 1<<20)) },

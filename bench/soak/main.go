@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -36,16 +37,23 @@ func soak(c config, out io.Writer) error {
 		return err
 	}
 	before := measure()
-	r, err := run(c)
+	problems, err := runAndPrint(c, out)
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(out, r)
-	problems := r.problems
-	r = nil
 	after, left := settle(before, 10*time.Second)
 	fmt.Fprintf(out, "before  %v\nafter   %v\n", before, after)
 	return errors.Join(append(problems, left...)...)
+}
+
+// runAndPrint keeps nothing of a run but its problems.
+func runAndPrint(c config, out io.Writer) ([]error, error) {
+	r, err := run(c)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprint(out, r)
+	return r.problems, nil
 }
 
 // A footprint is what a process holds.
@@ -91,6 +99,6 @@ func settle(before footprint, patience time.Duration) (after footprint, problems
 		if problems == nil || time.Now().After(deadline) {
 			return after, problems
 		}
-		time.Sleep(50 * time.Millisecond)
+		pause(context.Background(), 50*time.Millisecond)
 	}
 }

@@ -43,10 +43,8 @@ const (
 // A report is what a run counted, and what was wrong.
 type report struct {
 	config
-	calls, attempts, failed   atomic.Int64
-	tokenRequests             atomic.Int64
-	injected, broken          int64
-	lostSessions, stillFailed atomic.Int64
+	calls, attempts, failed, tokenRequests atomic.Int64
+	injected, broken                       int64
 	audit
 	latencies []time.Duration
 	problems  []error

@@ -76,16 +76,14 @@ func (g *Guard) Show(values ...any) {
 		if p := reflect.ValueOf(v); p.Kind() == reflect.Pointer && !p.IsNil() {
 			g.render(p.Elem().Interface())
 		}
-		if err, ok := v.(error); ok {
-			switch err := err.(type) {
-			case interface{ Unwrap() error }:
-				if cause := err.Unwrap(); cause != nil {
-					g.Show(cause)
-				}
-			case interface{ Unwrap() []error }:
-				for _, cause := range err.Unwrap() {
-					g.Show(cause)
-				}
+		switch err := v.(type) {
+		case interface{ Unwrap() error }:
+			if cause := err.Unwrap(); cause != nil {
+				g.Show(cause)
+			}
+		case interface{ Unwrap() []error }:
+			for _, cause := range err.Unwrap() {
+				g.Show(cause)
 			}
 		}
 	}
@@ -131,7 +129,7 @@ func forms(secret string) []string {
 		url.QueryEscape(secret),
 		base64.StdEncoding.EncodeToString([]byte(secret)),
 		fmt.Sprintf("%x", secret),
-		strings.Trim(fmt.Sprint([]byte(secret)), "[]"), // a byte slice under %v
+		strings.Trim(fmt.Sprintf("%v", []byte(secret)), "[]"),
 		strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", []byte(secret)), "[]byte{"), "}"),
 	}
 }
