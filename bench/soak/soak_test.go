@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -72,5 +73,5 @@ func TestSettle(t *testing.T) {
 	if _, problems := settle(low, 0); len(problems) != 3 {
 		t.Errorf("problems: %v, want all three", problems)
 	}
-	_ = kept[0]
+	runtime.KeepAlive(kept)
 }
