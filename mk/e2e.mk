@@ -6,7 +6,7 @@ E2E_ENV = LINKAPP=$(E2E_BIN)/linkapp MONEYKIT_SANDBOX=$(E2E_BIN)/moneykit-sandbo
 e2e: linkapp-bundle e2e-setup ## Browser tests of linkapp and Connect in Chromium; screenshots in artifacts/e2e
 	git diff --exit-code --stat -- examples/linkapp/static/moneykit-connect.* # the bundle is what the lock file says
 	rm -rf artifacts/e2e
-	cd examples/linkapp && $(E2E_ENV) ARTIFACTS=$(CURDIR)/artifacts/e2e timeout 180 npm test --silent
+	cd examples/linkapp && $(E2E_ENV) ARTIFACTS=$(CURDIR)/artifacts/e2e timeout 300 npm test --silent
 
 screenshots: linkapp-bundle e2e-setup ## The README's screenshot, docs/connect.png
 	mkdir -p docs

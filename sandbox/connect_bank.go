@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"net/url"
 )
@@ -68,7 +69,7 @@ func (s *Sandbox) serveBankDecision(w http.ResponseWriter, r *http.Request) {
 
 func writeBankProblem(w http.ResponseWriter, err error) {
 	status, message := http.StatusInternalServerError, err.Error()
-	if refused, ok := err.(refusal); ok {
+	if refused := (refusal{}); errors.As(err, &refused) {
 		status, message = refused.status, refused.message
 	}
 	writePage(w, status, "unusable.html", "style-src 'self'; frame-ancestors 'none'", message+" Go back to the application and start again.")

@@ -45,7 +45,7 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 func newWorld(t *testing.T, opts ...sandbox.Option) *world {
 	t.Helper()
 	w := &world{t: t, mk: sandbox.Start(t, opts...), db: filepath.Join(t.TempDir(), "links.db"), log: &lockedBuffer{}}
-	w.start("")
+	w.start()
 	w.browser = w.newBrowser()
 	t.Cleanup(func() {
 		if logged := w.log.String(); strings.Contains(logged, "sandbox_exchangeable_") || strings.Contains(logged, "sandbox_session_") || strings.Contains(logged, w.mk.ClientSecret) {
@@ -55,8 +55,8 @@ func newWorld(t *testing.T, opts ...sandbox.Option) *world {
 	return w
 }
 
-// start starts the application on its database; addr is where it listened before, or empty.
-func (w *world) start(addr string) {
+// start starts the application on its database.
+func (w *world) start() {
 	w.t.Helper()
 	source, err := auth.ClientCredentials(w.mk.ClientID, w.mk.ClientSecret, auth.WithTokenURL(w.mk.URL+"/auth/token"))
 	if err != nil {
@@ -105,11 +105,10 @@ type answer struct {
 
 func (w *world) post(path, body string) answer {
 	w.t.Helper()
-	got, _ := w.send(w.browser, path, body, nil)
-	return got
+	return w.send(w.browser, path, body, nil)
 }
 
-func (w *world) send(browser *http.Client, path, body string, header map[string]string) (answer, http.Header) {
+func (w *world) send(browser *http.Client, path, body string, header map[string]string) answer {
 	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.app.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -122,14 +121,14 @@ func (w *world) send(browser *http.Client, path, body string, header map[string]
 	res, err := browser.Do(r)
 	if err != nil {
 		w.t.Error(err)
-		return answer{}, nil
+		return answer{}
 	}
 	defer res.Body.Close()
 	got := answer{status: res.StatusCode}
 	if err := json.NewDecoder(res.Body).Decode(&got); err != nil {
 		w.t.Errorf("%s: %d: %v", path, res.StatusCode, err)
 	}
-	return got, res.Header
+	return got
 }
 
 // session starts a link session; fields are its body.
@@ -152,7 +151,7 @@ func (w *world) finished(sessionToken string) string {
 	return fmt.Sprintf(`{"exchangeable_token": %q}`, exchangeable)
 }
 
-func (w *world) get(browser *http.Client, path string) (string, *http.Response) {
+func (w *world) get(browser *http.Client, path string) string {
 	w.t.Helper()
 	res, err := browser.Get(w.app.URL + path)
 	if err != nil {
@@ -163,13 +162,12 @@ func (w *world) get(browser *http.Client, path string) (string, *http.Response) 
 	if err != nil || res.StatusCode != 200 {
 		w.t.Fatalf("%s: %d %v", path, res.StatusCode, err)
 	}
-	return string(body), res
+	return string(body)
 }
 
 func (w *world) list() string {
 	w.t.Helper()
-	body, _ := w.get(w.browser, "/linking/links")
-	return body
+	return w.get(w.browser, "/linking/links")
 }
 
 func (w *world) check(what string, got answer, status int, kind string) {
@@ -191,7 +189,7 @@ func (w *world) exchanges() (n int) {
 // rowID is the id of the only row that has a button with the given attribute.
 func (w *world) rowID(attribute string) string {
 	w.t.Helper()
-	found := regexp.MustCompile(attribute + `="(\d+)"`).FindAllStringSubmatch(w.list(), -1)
+	found := regexp.MustCompile(attribute+`="(\d+)"`).FindAllStringSubmatch(w.list(), -1)
 	if len(found) != 1 {
 		w.t.Fatalf("%s: %v in %s", attribute, found, w.list())
 	}
@@ -217,7 +215,7 @@ func TestLink(t *testing.T) {
 	if list := w.list(); strings.Count(list, "<li>") != 1 || !strings.Contains(list, "Sandbox Bank") || !strings.Contains(list, ">connected<") {
 		t.Errorf("list: %s", list)
 	}
-	if theirs, _ := w.get(w.newBrowser(), "/"); strings.Contains(theirs, "Sandbox Bank") {
+	if theirs := w.get(w.newBrowser(), "/"); strings.Contains(theirs, "Sandbox Bank") {
 		t.Error("another user sees the link")
 	}
 
@@ -225,7 +223,7 @@ func TestLink(t *testing.T) {
 	w.app.Close()
 	jar := w.browser.Jar
 	cookies := jar.Cookies(must(http.NewRequest("GET", w.app.URL, nil)).URL)
-	w.start("")
+	w.start()
 	jar.SetCookies(must(http.NewRequest("GET", w.app.URL, nil)).URL, cookies)
 	if list := w.list(); !strings.Contains(list, "Sandbox Bank") {
 		t.Errorf("after a restart: %s", list)
@@ -254,9 +252,9 @@ func TestReconnect(t *testing.T) {
 
 	w.check("no such row", w.post("/linking/session", `{"id": 999}`), 404, "not_found")
 	id = w.rowID("data-reconnect")
-	got, _ := w.send(w.newBrowser(), "/linking/session", `{"id": `+id+`}`, nil)
+	got := w.send(w.newBrowser(), "/linking/session", `{"id": `+id+`}`, nil)
 	w.check("another user's row", got, 404, "not_found")
-	got, _ = w.send(w.newBrowser(), "/linking/exchange-token", `{"id": `+id+`}`, nil)
+	got = w.send(w.newBrowser(), "/linking/exchange-token", `{"id": `+id+`}`, nil)
 	w.check("an exchange of another user's row", got, 404, "not_found")
 
 	w.mk.Fail(sandbox.CreateLinkSession, 1, sandbox.Fault{Status: 422, Body: `{"error_code": "api_error.request.validation_failed", "error_message": "x", "validation_errors": []}`})
@@ -364,14 +362,14 @@ func TestRefusals(t *testing.T) {
 			"a wrong type":                   {nil, `{"id": "x"}`, 400, "bad_request"},
 			"too long":                       {nil, `{"exchangeable_token": "` + strings.Repeat("x", 1<<17) + `"}`, 400, "bad_request"},
 		} {
-			got, _ := w.send(w.browser, path, test.body, test.header)
+			got := w.send(w.browser, path, test.body, test.header)
 			w.check(path+": "+name, got, test.status, test.kind)
 		}
-		got, _ := w.send(&http.Client{}, path, `{}`, nil)
+		got := w.send(&http.Client{}, path, `{}`, nil)
 		w.check(path+": no cookie", got, 401, "signed_out")
 	}
 	w.check("no token", w.post("/linking/exchange-token", `{}`), 400, "bad_request")
-	got, _ := w.send(w.browser, "/linking/session", `{}`, map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": w.app.URL})
+	got := w.send(w.browser, "/linking/session", `{}`, map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": w.app.URL})
 	w.check("the page itself", got, 200, "link_session_token")
 }
 
@@ -390,7 +388,7 @@ func TestPage(t *testing.T) {
 	if cookie := res.Cookies()[0]; !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || len(cookie.Value) < 26 {
 		t.Errorf("cookie: %v", cookie)
 	}
-	page, _ := w.get(w.browser, "/")
+	page := w.get(w.browser, "/")
 	if !strings.Contains(page, `data-connect-url="`+w.mk.URL+`"`) {
 		t.Errorf("page: %s", page)
 	}

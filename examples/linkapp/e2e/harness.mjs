@@ -74,7 +74,7 @@ export class World {
       args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP *.test 127.0.0.1"],
     });
     const context = await World.browser.newContext({ viewport: { width: 1280, height: 860 }, reducedMotion: "reduce", ...options });
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(20_000);
     await context.exposeBinding("reportViolation", (_, what) => this.problems.push(what));
     await context.addInitScript(() => {
       document.addEventListener("securitypolicyviolation", (event) => {
