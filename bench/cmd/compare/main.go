@@ -23,6 +23,14 @@ import (
 	"github.com/moneykit/moneykit-go/bench/rig"
 )
 
+// The units of the samples, as benchfmt has them.
+const (
+	wall      = "sec/op"
+	cpu       = "cpu-sec/op"
+	allocated = "B/op"
+	allocs    = "allocs/op"
+)
+
 func main() {
 	log.SetFlags(0)
 	binary := flag.String("binary", "", "the benchmark binary (go test -c)")
@@ -117,10 +125,10 @@ func (t *table) read(in io.Reader) error {
 	return results.Err()
 }
 
-// print prints the table, with a star where a client is measured on an easier answer than MoneyKit's.
+// print prints the table, whose ratios are to the yardstick, with a star where a client is measured on an easier answer than MoneyKit's.
 func (t *table) print(out io.Writer, yardstick string) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, strings.Repeat("\t", strings.Count(t.rows[0].setting, "\t"))+"\tclient\tns\t±\tB\tallocs\ttime to "+yardstick+"\t95 %\t")
+	fmt.Fprintln(w, strings.Repeat("\t", strings.Count(t.rows[0].setting, "\t"))+"\tclient\tns\t±\tCPU ns\tB\tallocs\ttime ratio\t95 %\tCPU ratio\t95 %\t")
 	for i, r := range t.rows {
 		if i > 0 && r.setting != t.rows[i-1].setting {
 			fmt.Fprintln(w)
@@ -129,11 +137,11 @@ func (t *table) print(out io.Writer, yardstick string) {
 		if t.refused[client] != "" && strings.Contains(r.setting, "exchange") {
 			client = "*" + client
 		}
-		ns := median(r.samples["sec/op"])
-		ratio := median(ratios(r.samples["sec/op"], t.row(r.setting, yardstick).samples["sec/op"]))
-		fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%.0f\t%.0f\t%.2f\t%.2f–%.2f\t\n", r.setting, client, ns.Center*1e9,
-			ns.PctRangeString(), median(r.samples["B/op"]).Center, median(r.samples["allocs/op"]).Center,
-			ratio.Center, ratio.Lo, ratio.Hi)
+		ns := median(r.samples[wall])
+		base := t.row(r.setting, yardstick).samples
+		fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%.0f\t%.0f\t%.0f\t%s\t%s\t\n", r.setting, client, ns.Center*1e9, ns.PctRangeString(),
+			median(r.samples[cpu]).Center*1e9, median(r.samples[allocated]).Center, median(r.samples[allocs]).Center,
+			ratio(r.samples[wall], base[wall]), ratio(r.samples[cpu], base[cpu]))
 	}
 	w.Flush()
 	for _, client := range slices.Sorted(maps.Keys(t.refused)) {
@@ -141,13 +149,18 @@ func (t *table) print(out io.Writer, yardstick string) {
 	}
 }
 
-// ratios has a ratio per round, so that a round that ran slowly does not count against anyone.
-func ratios(values, yardstick []float64) []float64 {
-	out := make([]float64, min(len(values), len(yardstick)))
-	for i := range out {
-		out[i] = values[i] / yardstick[i]
+// ratio returns two cells: the median of the rounds' ratios, so that a round that ran slowly does not count against
+// anyone, and where it is with 95 % confidence.
+func ratio(values, yardstick []float64) string {
+	if len(values) != len(yardstick) {
+		return "\t"
 	}
-	return out
+	ratios := make([]float64, len(values))
+	for i := range values {
+		ratios[i] = values[i] / yardstick[i]
+	}
+	m := median(ratios)
+	return fmt.Sprintf("%.2f\t%.2f–%.2f", m.Center, m.Lo, m.Hi)
 }
 
 func median(values []float64) benchmath.Summary {
