@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -50,36 +49,25 @@ func (op *operation[Req, Res]) attempt(ctx context.Context, c *Client, req *Req,
 
 // send sends the request and reads the answer.
 func (op *operation[Req, Res]) send(ctx context.Context, c *Client, req *Req, payload []byte, tok *auth.Token, info *HTTPInfo) (*Res, *Error) {
-	up := upload{payload: payload}
-	if c.traces {
-		ctx = up.trace(ctx)
-	}
-	body, _ := up.body()
-	r := op.request.Clone(ctx)
-	r.Body, r.GetBody = body, up.body
-	r.ContentLength = int64(len(payload))
+	r, up := op.prepare(ctx, payload)
 	tok.SetAuthHeader(r)
+	body := r.Body
 	for _, edit := range c.editors {
 		if err := edit(ctx, r); err != nil {
 			return nil, op.fail(final, fmt.Errorf("request editor: %w", err))
 		}
 	}
-	if r.Body != body { // an editor's own, and nobody notes when it is sent
-		up.sent.Store(true)
-		r.GetBody = nil // which is of the old one
+	if r.Body != body { // an editor's own, and nobody notes how far it has come
+		r.GetBody = nil
+		up.started.Store(true)
 	}
-	for _, key := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
-		if _, ok := r.Header[key]; ok { // net/http would repeat the request by itself, and MoneyKit knows no such key
-			r.GetBody = nil
-		}
+	if ctx.Err() != nil {
+		return nil, op.fail(final, wire.ContextError(ctx))
 	}
-	answer, err := c.http.Do(r)
+	// http.Client, whose work is to follow redirects, would do more than send the request once.
+	answer, err := wire.RoundTrip(c.transport, r)
 	if err != nil {
-		if ue := (*url.Error)(nil); errors.As(err, &ue) {
-			err = ue.Err // without the URL; an Error shows host and path of it
-		}
 		err = wire.CleanError(err, tok.Value(), op.secret(req))
-		// A server that got none of the body cannot have carried out what it says.
 		if up.unsent() || isDial(err) {
 			return nil, op.fail(repeatable, err)
 		}
@@ -95,6 +83,18 @@ func (op *operation[Req, Res]) send(ctx context.Context, c *Client, req *Req, pa
 		}
 	}
 	return nil, op.refusal(answer, data, err, tok.Value(), op.secret(req))
+}
+
+// prepare makes the request of one attempt.
+func (op *operation[Req, Res]) prepare(ctx context.Context, payload []byte) (*http.Request, *upload) {
+	up := newUpload(payload)
+	if !op.idempotent {
+		ctx = up.trace(ctx)
+	}
+	r := op.request.Clone(ctx)
+	r.Body, r.GetBody = io.NopCloser(&up.first), up.again
+	r.ContentLength = int64(len(payload))
+	return r, up
 }
 
 // decode reads a success. Its errors are about the text, not the way it came.
@@ -166,9 +166,8 @@ func (op *operation[Req, Res]) fail(f fate, err error) *Error {
 func (op *operation[Req, Res]) noToken(err error) *Error {
 	e := op.fail(final, err)
 	if a := (*auth.Error)(nil); errors.As(err, &a) {
-		e.RetryAfter = a.RetryAfter
 		if a.Temporary() {
-			e.fate = repeatable
+			e.fate, e.RetryAfter = repeatable, a.RetryAfter
 		}
 	}
 	return e

@@ -58,6 +58,7 @@ func call[Req, Res any](ctx context.Context, c *Client, op *operation[Req, Res],
 
 	var denied *Error        // the 401 that sent us for another token
 	var rejected *auth.Token // the token it was about
+	var unavailable bool     // a 503 came, from whoever
 	for attempt := 1; ; attempt++ {
 		tok, err := c.source.Token(ctx)
 		var e *Error
@@ -71,6 +72,10 @@ func call[Req, Res any](ctx context.Context, c *Client, op *operation[Req, Res],
 			if res, e = op.attempt(ctx, c, req, payload, tok, o.info); e == nil {
 				return res, nil
 			}
+			if unavailable && e.Code == codeInvalidExchange { // the token was used, and perhaps by the call that got the 503
+				e.fate = unknown
+			}
+			unavailable = unavailable || e.StatusCode == http.StatusServiceUnavailable
 			if e.StatusCode == http.StatusUnauthorized && denied == nil {
 				denied, rejected = e, tok
 				c.source.Invalidate(tok)

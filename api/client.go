@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,15 +27,14 @@ const (
 // A Client makes the calls of MoneyKit's LinkSession API. It is safe for concurrent use; make one with [New] or
 // [FromEnv] and keep it.
 type Client struct {
-	source  *auth.Source
-	http    *http.Client
-	traces  bool // http's Transport is net/http's, which supports httptrace
-	editors []gen.RequestEditorFn
-	timeout time.Duration // of an attempt
-	retry   RetryPolicy
-	logger  *slog.Logger // nil: no logging
-	maxBody int64
-	baseURL string
+	source    *auth.Source
+	transport http.RoundTripper
+	editors   []gen.RequestEditorFn
+	timeout   time.Duration // of an attempt
+	retry     RetryPolicy
+	logger    *slog.Logger // nil: no logging
+	maxBody   int64
+	baseURL   string
 
 	createLinkSession operation[gen.CreateLinkSessionRequest, gen.CreateLinkSessionResponse]
 	exchangeToken     operation[gen.ExchangeTokenRequest, gen.ExchangeTokenResponse]
@@ -60,8 +60,8 @@ func WithBaseURL(baseURL string) Option {
 	}
 }
 
-// WithHTTPClient sends calls through a copy of hc, which follows no redirects. Its Transport sees every attempt as a
-// request of its own. Where hc.Timeout is set, it stands in for [DefaultTimeout].
+// WithHTTPClient sends calls through hc's Transport, which sees every attempt as a request of its own. Where hc.Timeout is
+// set, it stands in for [DefaultTimeout]. Redirects are not followed, and cookies are not kept.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(o *options) error {
 		if hc == nil {
@@ -163,19 +163,12 @@ func (o *options) build(source *auth.Source) (*Client, error) {
 	c := o.client
 	c.source = source
 	c.baseURL = base.String()
-	if c.http, err = wire.Client(o.http); err != nil {
+	hc, err := wire.Client(o.http)
+	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	c.traces = wire.Traces(c.http)
-	switch {
-	case o.timeout != 0:
-		c.timeout = o.timeout
-	case c.http.Timeout != 0:
-		c.timeout = c.http.Timeout
-	default:
-		c.timeout = DefaultTimeout
-	}
-	c.http.Timeout = 0 // a context bounds each attempt, which costs no goroutine
+	c.transport = hc.Transport
+	c.timeout = cmp.Or(o.timeout, hc.Timeout, DefaultTimeout)
 	if err := c.bindOperations(c.baseURL); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // What an [*Error] can be asked for with errors.Is. Each but ErrOutcomeUnknown stands for an error_code of the
-// contract, and also matches the status that goes with it when the answer had no code.
+// contract. ErrUnauthorized, ErrValidation and ErrRateLimited also stand for their status when the answer had no code.
 var (
 	// ErrUnauthorized: 401, api_error.auth.unauthorized. The token, or the client credentials, are not known.
 	ErrUnauthorized = errors.New("unauthorized")
@@ -37,19 +37,23 @@ var (
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 )
 
-const codeValidation = "api_error.request.validation_failed"
+const (
+	codeValidation      = "api_error.request.validation_failed"
+	codeInvalidExchange = "link_session_error.invalid_token_exchange"
+)
 
 // sentinels has, for each sentinel, its error_code and the status that stands for it when there is no code.
-var sentinels = map[error]struct {
+var sentinels = []struct {
+	err    error
 	code   string
 	status int
 }{
-	ErrUnauthorized:         {"api_error.auth.unauthorized", http.StatusUnauthorized},
-	ErrTokenExpired:         {"api_error.auth.expired_access_token", 0},
-	ErrForbiddenConfig:      {"link_session_error.forbidden_config", 0},
-	ErrInvalidTokenExchange: {"link_session_error.invalid_token_exchange", 0},
-	ErrValidation:           {codeValidation, http.StatusUnprocessableEntity},
-	ErrRateLimited:          {"api_error.rate_limit_exceeded", http.StatusTooManyRequests},
+	{ErrUnauthorized, "api_error.auth.unauthorized", http.StatusUnauthorized},
+	{ErrTokenExpired, "api_error.auth.expired_access_token", 0},
+	{ErrForbiddenConfig, "link_session_error.forbidden_config", 0},
+	{ErrInvalidTokenExchange, codeInvalidExchange, 0},
+	{ErrValidation, codeValidation, http.StatusUnprocessableEntity},
+	{ErrRateLimited, "api_error.rate_limit_exceeded", http.StatusTooManyRequests},
 }
 
 // An Error says why a call failed. StatusCode tells the kinds apart: it is the answer's status, or 0 when there was
@@ -69,7 +73,7 @@ type Error struct {
 	DocumentationURL string
 	// ValidationErrors has, for a 422, an entry per fault.
 	ValidationErrors []gen.ValidationError
-	// RetryAfter is how long to wait before the next try, if the answer says so.
+	// RetryAfter is how long to wait before the next try, if the answer says so, or the token endpoint's.
 	RetryAfter time.Duration
 	// RequestID is the answer's X-Request-Id.
 	RequestID string
@@ -159,18 +163,16 @@ func (e *Error) Is(target error) bool {
 	if target == ErrOutcomeUnknown {
 		return e.fate == unknown
 	}
-	s, ok := sentinels[target]
-	if !ok {
-		return false
-	}
 	code, status := e.Code, e.StatusCode
 	if a := (*auth.Error)(nil); status == 0 && errors.As(e.err, &a) {
 		code, status = a.Code, a.StatusCode
 	}
-	if code == "" {
-		return status != 0 && status == s.status
+	for _, s := range sentinels {
+		if s.err == target { //nolint:errorlint // Is compares, and errors.Is unwraps
+			return code == s.code || code == "" && status != 0 && status == s.status
+		}
 	}
-	return code == s.code
+	return false
 }
 
 // Format prints what the method Error returns, for every verb and also for an Error that is no pointer.

@@ -177,7 +177,14 @@ func TestErrorLiterals(t *testing.T) {
 	}
 	only(t, "a literal", &api.Error{Code: "link_session_error.invalid_token_exchange"}, api.ErrInvalidTokenExchange)
 	only(t, "an empty literal", &api.Error{})
+	if errors.Is(&api.Error{Code: "x"}, many{}) { // which cannot be a key of a map
+		t.Error("an error is another package's")
+	}
 }
+
+type many []error
+
+func (many) Error() string { return "many" }
 
 // What the token endpoint said decides, when there was no token to call with.
 func TestTokenErrors(t *testing.T) {
@@ -199,7 +206,7 @@ func TestTokenErrors(t *testing.T) {
 			err := call(t.Context(), client, api.WithHTTPInfo(&info))
 			var e *api.Error
 			var a *auth.Error
-			if !errors.As(err, &e) || e.StatusCode != 0 || e.Op != op || e.RetryAfter == 0 || info.Attempts != 0 || !errors.As(err, &a) || a.StatusCode != status {
+			if !errors.As(err, &e) || e.StatusCode != 0 || e.Op != op || (e.RetryAfter == 0) != (status == 401) || info.Attempts != 0 || !errors.As(err, &a) || a.StatusCode != status {
 				t.Errorf("%s: %v, %+v", op, err, info)
 			}
 			// Both places are named, so that one left at its default is seen.

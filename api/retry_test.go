@@ -730,3 +730,27 @@ func TestAttemptsAreVisible(t *testing.T) {
 		}
 	})
 }
+
+// A body that an editor puts in place of the client's is sent once: nobody can tell how far it came, and net/http could
+// start over with the client's own only.
+func TestBodyOfAnEditor(t *testing.T) {
+	t.Parallel()
+	transport := &script{steps: []step{func(r *http.Request) (*http.Response, error) {
+		if r.GetBody != nil {
+			t.Error("there is a GetBody, of another body")
+		}
+		return nil, errors.New("failed")
+	}}}
+	client, err := api.New(auth.StaticToken(retryToken), api.WithHTTPClient(&http.Client{Transport: transport}),
+		api.WithRequestEditor(func(_ context.Context, r *http.Request) error {
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader("{}")), 2
+			return nil
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.ExchangeToken(t.Context(), gen.ExchangeTokenRequest{ExchangeableToken: retrySecret})
+	if !errors.Is(err, api.ErrOutcomeUnknown) || len(transport.times) != 1 {
+		t.Errorf("%d attempts: %v", len(transport.times), err)
+	}
+}

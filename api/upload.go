@@ -3,53 +3,54 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http/httptrace"
 	"sync/atomic"
 )
 
-// An upload is the body of one attempt. It notes when a server may have got any of it: the transport sends it in a
-// goroutine of its own.
+// An upload is the body of one attempt that must not be carried out twice. It notes how far the transport, which sends
+// it in a goroutine of its own, has come with it.
 type upload struct {
 	payload []byte
-	sent    atomic.Bool
+	first   bytes.Reader // the body itself; the transport asks for another to start over
 
-	// net/http's Transport tells by httptrace what it sends. It is then given a body of a type that it knows, which it
-	// sends together with the header, rather than after it.
-	traced bool
-	asked  atomic.Bool // the transport was asked for a connection, and so it does tell
+	asked   atomic.Bool // for a connection: the transport supports httptrace
+	started atomic.Bool // the header is on its way
+	whole   atomic.Bool // a server has all of it
 }
 
+func newUpload(payload []byte) *upload {
+	u := &upload{payload: payload}
+	u.first.Reset(payload)
+	return u
+}
+
+// trace makes the transport tell how far it has come. It is not told by the body, because net/http sends a body of a
+// type that it knows together with the header, and any other after it.
 func (u *upload) trace(ctx context.Context) context.Context {
-	u.traced = true
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn:      func(string) { u.asked.Store(true) },
-		WroteHeaders: func() { u.sent.Store(true) },
+		WroteHeaders: func() { u.started.Store(true) },
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			if info.Err == nil {
+				u.whole.Store(true)
+			}
+		},
 	})
 }
 
-// body returns the body from its beginning.
-func (u *upload) body() (io.ReadCloser, error) {
-	if u.traced {
-		return io.NopCloser(bytes.NewReader(u.payload)), nil
+// again is http.Request.GetBody. net/http repeats a request by itself when it thinks that no server has acted on it; of
+// one that a server has got whole, nobody can know.
+func (u *upload) again() (io.ReadCloser, error) {
+	if u.whole.Load() {
+		return nil, errors.New("the connection broke after the request was sent")
 	}
-	b := &notingBody{upload: u}
-	b.r.Reset(u.payload)
-	return b, nil
+	return io.NopCloser(bytes.NewReader(u.payload)), nil
 }
 
-// unsent tells whether surely no server got any of it.
-func (u *upload) unsent() bool { return !u.sent.Load() && (!u.traced || u.asked.Load()) }
-
-// A notingBody notes for itself when it is read.
-type notingBody struct {
-	r      bytes.Reader
-	upload *upload
+// unsent tells whether surely no server has got any of it. A transport that does not support httptrace must at least
+// not have read it.
+func (u *upload) unsent() bool {
+	return !u.started.Load() && (u.asked.Load() || u.first.Len() == len(u.payload))
 }
-
-func (b *notingBody) Read(p []byte) (int, error) {
-	b.upload.sent.Store(true)
-	return b.r.Read(p)
-}
-
-func (b *notingBody) Close() error { return nil }

@@ -2,13 +2,19 @@ package api_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/moneykit/moneykit-go/api"
 	"github.com/moneykit/moneykit-go/auth"
@@ -79,7 +85,7 @@ func TestOutcomeOfForeignTransports(t *testing.T) {
 		"reads and fails":                 {refusing{read: true}, true},
 		"fails":                           {refusing{}, false},
 		"registered, reads and fails":     {registered(refusing{read: true}), true},
-		"registered, and cannot be asked": {registered(refusing{}), true},
+		"registered, and cannot be asked": {registered(refusing{}), false},
 	} {
 		client, err := api.New(auth.StaticToken("t"), api.WithBaseURL("http://localhost"),
 			api.WithHTTPClient(&http.Client{Transport: tt.transport}),
@@ -91,5 +97,125 @@ func TestOutcomeOfForeignTransports(t *testing.T) {
 		if err == nil || errors.Is(err, api.ErrOutcomeUnknown) != tt.unknown {
 			t.Errorf("%s: %v; want ErrOutcomeUnknown: %v", name, err, tt.unknown)
 		}
+	}
+}
+
+// What ends before the request goes out leaves nothing open, also when the token is there already.
+func TestNothingSentNothingUnknown(t *testing.T) {
+	t.Parallel()
+	client := serve(t, reply(http.StatusCreated, linked), api.WithRequestEditor(func(ctx context.Context, r *http.Request) error {
+		if v, ok := ctx.Value(tenant{}).(string); ok {
+			r.Header.Set("X-Tenant", v)
+		}
+		return nil
+	}))
+	if _, err := client.ExchangeToken(t.Context(), exchangeRequest()); err != nil {
+		t.Fatal(err)
+	}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := client.ExchangeToken(canceled, exchangeRequest())
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	only(t, "canceled", err)
+	_, err = client.ExchangeToken(context.WithValue(t.Context(), tenant{}, "a\nb"), exchangeRequest())
+	if err == nil || !strings.Contains(err.Error(), "invalid header field value") {
+		t.Errorf("got %v", err)
+	}
+	only(t, "invalid header", err)
+}
+
+type tenant struct{}
+
+// Net/http takes an HTTP/2 stream that is reset with PROTOCOL_ERROR for one that nobody has acted on, and would repeat
+// it, although the request had been received whole.
+func TestHTTP2ResetIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	cert := certificate(t, "127.0.0.1", time.Now().Add(time.Hour))
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var requests atomic.Int64
+	var conns sync.WaitGroup
+	conns.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns.Go(func() {
+				defer conn.Close()
+				resetStreams(conn, &requests)
+			})
+		}
+	})
+	roots := x509.NewCertPool()
+	roots.AddCert(cert.Leaf)
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+	client, err := api.New(auth.StaticToken("t"), api.WithBaseURL("https://"+l.Addr().String()), api.WithHTTPClient(&http.Client{Transport: transport}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.ExchangeToken(t.Context(), exchangeRequest())
+	only(t, "reset", err, api.ErrOutcomeUnknown)
+	transport.CloseIdleConnections()
+	l.Close()
+	conns.Wait()
+	if n := requests.Load(); n != 1 {
+		t.Errorf("%d requests were sent, want 1", n)
+	}
+}
+
+// resetStreams is an HTTP/2 server (RFC 9113) that resets each stream with PROTOCOL_ERROR once the request is whole.
+func resetStreams(conn net.Conn, requests *atomic.Int64) {
+	const (
+		data, rstStream, settings = 0x0, 0x3, 0x4
+		endStream, ack            = 0x1, 0x1
+	)
+	frame := func(kind, flags byte, stream uint32, payload ...byte) {
+		head := []byte{0, 0, byte(len(payload)), kind, flags}
+		_, _ = conn.Write(append(binary.BigEndian.AppendUint32(head, stream), payload...))
+	}
+	if _, err := io.ReadFull(conn, make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))); err != nil {
+		return
+	}
+	frame(settings, 0, 0)
+	head := make([]byte, 9)
+	for {
+		if _, err := io.ReadFull(conn, head); err != nil {
+			return
+		}
+		size := int64(head[0])<<16 | int64(head[1])<<8 | int64(head[2])
+		if _, err := io.CopyN(io.Discard, conn, size); err != nil {
+			return
+		}
+		switch kind, flags := head[3], head[4]; {
+		case kind == settings && flags&ack == 0:
+			frame(settings, ack, 0)
+		case kind == data && flags&endStream != 0:
+			requests.Add(1)
+			frame(rstStream, 0, binary.BigEndian.Uint32(head[5:]), 0, 0, 0, 1)
+		}
+	}
+}
+
+// A 503 asks to come again, and the exchange may have taken place all the same: the repeat then finds the token used.
+func TestUsedAfterUnavailable(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if calls++; calls == 1 {
+			reply(http.StatusServiceUnavailable, "", "Retry-After", "0")(w, r)
+			return
+		}
+		reply(http.StatusBadRequest, coded("link_session_error.invalid_token_exchange"))(w, r)
+	}, api.WithRetryPolicy(api.RetryPolicy{BaseDelay: 1}))
+	_, err := client.ExchangeToken(t.Context(), exchangeRequest())
+	only(t, "used", err, api.ErrInvalidTokenExchange, api.ErrOutcomeUnknown)
+	if calls != 2 {
+		t.Errorf("%d calls, want 2", calls)
 	}
 }

@@ -143,7 +143,11 @@ func (e endpoint) fetch(ctx context.Context) (*Token, error) {
 		out.StatusCode, out.place = rt.status, e.place
 		return nil, out
 	}
-	tok, err := newToken(t, time.Now())
+	now := time.Now()
+	if !t.Expiry.After(now) { // an expires_in that means nothing
+		t.Expiry = time.Time{}
+	}
+	tok, err := newToken(t, now)
 	if err != nil {
 		return nil, &Error{StatusCode: rt.status, place: e.place, err: wire.CleanError(err, e.secrets()...)}
 	}
@@ -166,7 +170,7 @@ type roundTripper struct {
 func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	wire.SetHeaders(req.Header)
-	res, err := rt.base.RoundTrip(req)
+	res, err := wire.RoundTrip(rt.base, req)
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +184,8 @@ func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("the answer broke off: %w", err)
 	}
 	res.Body = io.NopCloser(bytes.NewReader(wire.TrimBOM(data)))
+	// http.Client drops an answer for a Location that is no URL, although it is told to follow none.
+	res.Header.Del("Location")
 	// x/oauth2 reads text/plain as a query string. MoneyKit sends JSON, whatever a proxy makes of its label.
 	res.Header.Set("Content-Type", "application/json")
 	return res, nil

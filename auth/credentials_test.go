@@ -321,6 +321,17 @@ func TestFromTokenSource(t *testing.T) {
 			t.Errorf("got %v, %v", tok.Value(), err)
 		}
 	}
+	// A token that has expired is handed on, for whoever knows better, and asked for again the next time.
+	ages := 0
+	stale := auth.FromTokenSource(sourceFunc(func() (*oauth2.Token, error) {
+		ages++
+		return &oauth2.Token{AccessToken: fmt.Sprint("token-", ages), Expiry: time.Now().Add(time.Duration(ages-2) * time.Hour)}, nil
+	}))
+	for _, want := range []string{"token-1", "token-2", "token-3", "token-3"} {
+		if tok, err := stale.Token(t.Context()); err != nil || tok.Value() != want {
+			t.Errorf("got %v, %v, want %s", tok.Value(), err, want)
+		}
+	}
 	// Another package's error that prints a body is not passed on.
 	leaky := auth.FromTokenSource(sourceFunc(func() (*oauth2.Token, error) {
 		return nil, &oauth2.RetrieveError{Response: &http.Response{StatusCode: 401, Status: "401 Unauthorized"}, Body: []byte("echo: " + clientSecret)}

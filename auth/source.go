@@ -63,8 +63,9 @@ func StaticToken(accessToken string) *Source {
 	return newSource("", func(context.Context) (*Token, error) { return tok, err })
 }
 
-// FromTokenSource returns a Source that takes its tokens from ts and caches each until it expires. ts is called
-// by one goroutine at a time, and never while a token is cached and fresh; a panic in it becomes an error.
+// FromTokenSource returns a Source that takes its tokens from ts and caches each until its Expiry; one whose Expiry has
+// passed is used once. ts is called by one goroutine at a time, and never while a token is cached and fresh; a panic in
+// it becomes an error.
 func FromTokenSource(ts oauth2.TokenSource) *Source {
 	s := newSource("", nil)
 	s.fetch = func(context.Context) (*Token, error) {
@@ -130,6 +131,9 @@ func (s *Source) Invalidate(tok *Token) {
 //
 // It refuses a request that would send the token in the clear: http to a host other than this machine.
 func (s *Source) RequestEditor(ctx context.Context, req *http.Request) error {
+	if req == nil || req.URL == nil {
+		return errors.New("auth: the request has no URL")
+	}
 	if err := wire.CheckScheme(req.URL); err != nil {
 		return fmt.Errorf("auth: %w", err)
 	}

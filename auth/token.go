@@ -20,7 +20,7 @@ type Token struct {
 	// header is behind a pointer because fmt looks through the unexported fields of whatever holds a Token.
 	header   *string
 	obtained time.Time
-	lifetime time.Duration // 0: until the server refuses it
+	lifetime time.Duration // 0: until the server refuses it; negative: it had ended by then
 }
 
 // bearer begins an Authorization header (RFC 6750, section 2.1).
@@ -42,7 +42,10 @@ func newToken(t *oauth2.Token, now time.Time) (*Token, error) {
 	header := bearer + t.AccessToken
 	tok := &Token{header: &header, obtained: now}
 	if !t.Expiry.IsZero() {
-		tok.lifetime = max(0, t.Expiry.Sub(now))
+		tok.lifetime = t.Expiry.Sub(now)
+		if tok.lifetime <= 0 {
+			tok.lifetime = -1
+		}
 	}
 	return tok, nil
 }

@@ -314,7 +314,7 @@ type CreateLinkSessionResponse struct {
 
 // CustomSandboxData What the link of this session holds. Sandbox only.
 type CustomSandboxData struct {
-	// Accounts The accounts.
+	// Accounts The accounts of the link.
 	Accounts []SandboxAccount `json:"accounts"`
 
 	// Owners Who owns the accounts.
@@ -387,7 +387,7 @@ type LinkCommon struct {
 	// LinkTags The labels given when the session was created.
 	LinkTags []string `json:"link_tags,omitempty,omitzero"`
 
-	// Products The state of each product of the link. One that is absent was not granted.
+	// Products The state of each product of the link.
 	Products LinkProducts `json:"products"`
 
 	// Provider Who connects to the institution.
@@ -410,7 +410,7 @@ type LinkPermissionScope struct {
 	Reason string `json:"reason"`
 
 	// Required Whether the end user must consent in order to go on.
-	Required bool `json:"required,omitempty,omitzero"`
+	Required bool `json:"required"`
 
 	// Scope A kind of data. Open.
 	Scope Product `json:"scope"`
@@ -441,14 +441,14 @@ type LinkProduct struct {
 	// Settings How one product is asked for.
 	Settings ProductSettings `json:"settings,omitempty,omitzero"`
 
-	// Unavailable Whether the institution cannot serve the product.
-	Unavailable bool `json:"unavailable,omitempty,omitzero"`
+	// Unavailable Why the product cannot be refreshed at present; null when it can. What was fetched before stays.
+	Unavailable string `json:"unavailable,omitempty,omitzero"`
 }
 
 // LinkProductError Why a product could not be fetched. Open; `invalid_credentials` is an older value.
 type LinkProductError string
 
-// LinkProducts The state of each product of the link. One that is absent was not granted.
+// LinkProducts The state of each product of the link.
 type LinkProducts struct {
 	// AccountNumbers The state of one product.
 	AccountNumbers LinkProduct `json:"account_numbers,omitempty,omitzero"`
@@ -520,7 +520,7 @@ type LinkSessionSettingOverrides struct {
 
 // MoneyKitConnectFeatures Switches of the Connect user interface.
 type MoneyKitConnectFeatures struct {
-	// ConnectManually Lets the end user type in account and routing numbers.
+	// ConnectManually Lets the end user connect an institution that is not in the list.
 	ConnectManually bool `json:"connect_manually,omitempty,omitzero"`
 
 	// DuplicateInstitutionRejected Refuses to link an institution a second time.
@@ -616,16 +616,16 @@ type SandboxAccount struct {
 
 // SandboxOwner An owner of sandbox accounts.
 type SandboxOwner struct {
-	// Addresses The owner's addresses.
+	// Addresses The owner's postal addresses; empty for none.
 	Addresses []Address `json:"addresses"`
 
-	// Emails The owner's email addresses.
+	// Emails The owner's email addresses; empty for none.
 	Emails []Email `json:"emails"`
 
-	// Names The owner's names.
+	// Names The owner's names; empty for none.
 	Names []string `json:"names"`
 
-	// PhoneNumbers The owner's phone numbers.
+	// PhoneNumbers The owner's phone numbers; empty for none.
 	PhoneNumbers []PhoneNumber `json:"phone_numbers"`
 }
 
@@ -650,8 +650,8 @@ type TransactionsLinkProduct struct {
 	// Settings How transactions are asked for.
 	Settings TransactionsProductSettings `json:"settings,omitempty,omitzero"`
 
-	// Unavailable Whether the institution cannot serve the product.
-	Unavailable bool `json:"unavailable,omitempty,omitzero"`
+	// Unavailable Why the product cannot be refreshed at present; null when it can. What was fetched before stays.
+	Unavailable string `json:"unavailable,omitempty,omitzero"`
 }
 
 // TransactionsProductSettings How transactions are asked for.
@@ -820,8 +820,10 @@ type ClientInterface interface {
 	//
 	// Exchanges what Connect's success callback returned for the link.
 	//
-	// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown;
-	// do not repeat the call blindly.
+	// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
+	// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
+	// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
+	// webhook, tells.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -832,8 +834,10 @@ type ClientInterface interface {
 	//
 	// Exchanges what Connect's success callback returned for the link.
 	//
-	// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown;
-	// do not repeat the call blindly.
+	// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
+	// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
+	// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
+	// webhook, tells.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -893,8 +897,10 @@ func (c *Client) CreateLinkSession(ctx context.Context, body CreateLinkSessionJS
 //
 // Exchanges what Connect's success callback returned for the link.
 //
-// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown;
-// do not repeat the call blindly.
+// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
+// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
+// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
+// webhook, tells.
 //
 // Takes any type of body and a specified content type.
 //
@@ -915,8 +921,10 @@ func (c *Client) ExchangeTokenWithBody(ctx context.Context, contentType string, 
 //
 // Exchanges what Connect's success callback returned for the link.
 //
-// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown;
-// do not repeat the call blindly.
+// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
+// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
+// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
+// webhook, tells.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1089,8 +1097,10 @@ type ClientWithResponsesInterface interface {
 	//
 	// Exchanges what Connect's success callback returned for the link.
 	//
-	// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown;
-	// do not repeat the call blindly.
+	// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
+	// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
+	// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
+	// webhook, tells.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1101,8 +1111,10 @@ type ClientWithResponsesInterface interface {
 	//
 	// Exchanges what Connect's success callback returned for the link.
 	//
-	// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown;
-	// do not repeat the call blindly.
+	// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
+	// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
+	// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
+	// webhook, tells.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1292,8 +1304,10 @@ func (c *ClientWithResponses) CreateLinkSessionWithResponse(ctx context.Context,
 //
 // Exchanges what Connect's success callback returned for the link.
 //
-// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown;
-// do not repeat the call blindly.
+// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
+// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
+// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
+// webhook, tells.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1310,8 +1324,10 @@ func (c *ClientWithResponses) ExchangeTokenWithBodyWithResponse(ctx context.Cont
 //
 // Exchanges what Connect's success callback returned for the link.
 //
-// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown;
-// do not repeat the call blindly.
+// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
+// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
+// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
+// webhook, tells.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

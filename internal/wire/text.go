@@ -2,7 +2,9 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -20,7 +22,7 @@ const minSecret = 4
 // Clean makes text from outside fit for an error and a log: every occurrence of a secret is replaced, as it is and as
 // %q writes it, control characters become spaces, and what is too long to read is cut.
 func Clean(text string, secrets ...string) string {
-	for _, s := range secrets {
+	for _, s := range longestFirst(secrets) { // or what is left of one that holds another would show
 		if len(s) >= minSecret {
 			quoted := strconv.Quote(s)
 			text = strings.NewReplacer(s, Redacted, quoted[1:len(quoted)-1], Redacted).Replace(text)
@@ -39,6 +41,10 @@ func Clean(text string, secrets ...string) string {
 		}
 	}
 	return text
+}
+
+func longestFirst(secrets []string) []string {
+	return slices.SortedFunc(slices.Values(secrets), func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 }
 
 // CleanError makes an error from outside fit to print, such as net/http's, which quotes what is not HTTP. It returns

@@ -18,6 +18,7 @@ func TestClean(t *testing.T) {
 		{"plain", "plain", []string{""}},
 		{"token s3cret, again s3cret", "token [redacted], again [redacted]", []string{"s3cret"}},
 		{"aaaa bbbb", "[redacted] [redacted]", []string{"aaaa", "bbbb"}},
+		{"x abcd1234 y", "x [redacted] y", []string{"abcd", "abcd1234"}},
 		{"invalid_token", "invalid_token", []string{"t", "id", "tok"}},
 		{"line\r\nforged\tline\x1b[31m\u2028", "line  forged line [31m ", nil},
 		{"grüße", "grüße", nil},

@@ -55,36 +55,25 @@ func Client(hc *http.Client) (*http.Client, error) {
 				tls.VersionName(v))
 		}
 	}
-	c.Transport = roundTripper{c.Transport}
 	return &c, nil
 }
 
-// A roundTripper takes from a redirect a Location that is no URL: http.Client would drop the answer for it, and with
-// it the status.
-type roundTripper struct{ base http.RoundTripper }
-
-func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
-	res, err := rt.base.RoundTrip(req)
-	if err == nil && res.StatusCode/100 == 3 {
-		if _, err := req.URL.Parse(res.Header.Get("Location")); err != nil {
-			res.Header.Del("Location")
-		}
+// RoundTrip sends r once, and returns an answer that has a header and a body, whatever rt makes of it.
+func RoundTrip(rt http.RoundTripper, r *http.Request) (*http.Response, error) {
+	res, err := rt.RoundTrip(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case res == nil:
+		return nil, errors.New("the HTTP client's Transport returned neither an answer nor an error")
 	}
-	return res, err
-}
-
-// Traces tells whether what [Client] returned sends through net/http's own Transport, which supports httptrace.
-func Traces(c *http.Client) bool {
-	rt, _ := c.Transport.(roundTripper)
-	_, ok := rt.base.(*http.Transport)
-	return ok
-}
-
-// CloseIdleConnections is for http.Client.CloseIdleConnections.
-func (rt roundTripper) CloseIdleConnections() {
-	if c, ok := rt.base.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
+	if res.Header == nil {
+		res.Header = http.Header{}
 	}
+	if res.Body == nil {
+		res.Body = http.NoBody
+	}
+	return res, nil
 }
 
 // ErrNilHTTPClient is what both packages' WithHTTPClient say of nil.

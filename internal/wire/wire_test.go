@@ -33,6 +33,26 @@ func TestClientFollowsNoRedirect(t *testing.T) {
 	}
 }
 
+type transportFunc func(*http.Request) (*http.Response, error)
+
+func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	res, err := wire.RoundTrip(transportFunc(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 204}, nil
+	}), nil)
+	if err != nil || res.Header == nil || res.Body == nil {
+		t.Errorf("a bare answer: %+v, %v", res, err)
+	}
+	if res, err := wire.RoundTrip(transportFunc(func(*http.Request) (*http.Response, error) { return nil, nil }), nil); err == nil {
+		t.Errorf("nothing: %+v", res)
+	}
+	if res, err := wire.RoundTrip(transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrHandlerTimeout }), nil); res != nil || err != http.ErrHandlerTimeout {
+		t.Errorf("an error: %+v, %v", res, err)
+	}
+}
+
 func TestClientRefusesOldTLS(t *testing.T) {
 	t.Parallel()
 	old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS11}}}
@@ -53,10 +73,10 @@ func TestDefaultClientKeepsConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tr := wire.Base(c).(*http.Transport); tr.MaxIdleConnsPerHost < 64 || tr.Proxy == nil {
+	if tr := c.Transport.(*http.Transport); tr.MaxIdleConnsPerHost < 64 || tr.Proxy == nil {
 		t.Errorf("MaxIdleConnsPerHost is %d", tr.MaxIdleConnsPerHost)
 	}
-	if wire.Base(c) == http.DefaultTransport {
+	if c.Transport == http.DefaultTransport {
 		t.Error("http.DefaultTransport itself was changed")
 	}
 }
