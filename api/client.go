@@ -210,9 +210,9 @@ func (c *Client) CreateLinkSession(ctx context.Context, req gen.CreateLinkSessio
 //
 //   - [Error.Body] holds as much of an answer as arrived, and that may be enough to read the link_id from.
 //   - MoneyKit sends the event link.state_changed, with link_id and link_tags, to the session's webhook.
-//   - Calling ExchangeToken once more is safe. If it succeeds, the first call had no effect and this is the link. If it
-//     returns [ErrInvalidTokenExchange], the first call took effect: the link exists, and the webhook, or MoneyKit's
-//     support with your link_tags, tells its id.
+//   - Calling ExchangeToken once more breaks nothing. If it succeeds, the first call had no effect and this is the link.
+//     If it returns [ErrInvalidTokenExchange], either the first call took effect, and the webhook, or MoneyKit's support
+//     with your link_tags, tells the link's id; or the token was never valid, or has expired, and there is no link.
 func (c *Client) ExchangeToken(ctx context.Context, req gen.ExchangeTokenRequest, opts ...CallOption) (*gen.ExchangeTokenResponse, error) {
 	if c == nil {
 		c = new(Client)

@@ -17,12 +17,12 @@
 //	// Store linked.Link.LinkID.
 //
 // Requests and answers are the types of package gen, compiled from the contract. An optional field that is left at
-// its zero value is not sent. A null that is received becomes the zero value. Enumerations keep values that this
-// version does not know.
+// its zero value is not sent, but for a list that is empty and not nil. A null that is received becomes the zero value.
+// Enumerations keep values that this version does not know.
 //
 // # Errors
 //
-// Every call returns an [*Error]. [errors.Is] tells the cases that a program acts on:
+// Every error is an [*Error]. [errors.Is] tells the cases that a program acts on:
 //
 //	switch {
 //	case errors.Is(err, api.ErrInvalidTokenExchange): // used, expired or unknown: start a new session

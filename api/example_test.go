@@ -130,9 +130,16 @@ func ExampleWithLogger() {
 }
 
 func ExampleFromEnv() {
-	os.Unsetenv(api.EnvClientSecret)
+	for _, name := range []string{api.EnvURL, api.EnvClientID, api.EnvClientSecret} {
+		if was, ok := os.LookupEnv(name); ok {
+			defer os.Setenv(name, was)
+		} else {
+			defer os.Unsetenv(name)
+		}
+	}
 	os.Setenv(api.EnvURL, "https://api.moneykit.com")
 	os.Setenv(api.EnvClientID, "sandbox_id")
+	os.Unsetenv(api.EnvClientSecret)
 
 	_, err := api.FromEnv()
 	fmt.Println(err)

@@ -20,7 +20,8 @@
 // A Source fetches a token when it is first needed and keeps it. There is one fetch at a time, however many callers
 // wait for it; each waits no longer than its own context, and one that leaves fails nobody else. Shortly before the
 // token ends, its successor is fetched in the background. After a failed fetch the next one waits, from half a
-// second up to 30 seconds, and callers get the failure meanwhile.
+// second up to 30 seconds, or as long as the endpoint's Retry-After says (5 minutes at most); callers get the failure
+// meanwhile.
 //
 // # Secrets
 //

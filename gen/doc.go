@@ -1,5 +1,5 @@
-// Package gen is the contract in Go: its models, and a bare client. It is compiled from openapi.yaml by go generate in
-// the repository's root, all but this page, and is never edited.
+// Package gen is the contract in Go: its models, and a bare client. moneykit.gen.go is compiled from openapi.yaml by
+// go generate in the repository's root, and is never edited.
 //
 // # Models
 //
@@ -7,6 +7,8 @@
 // package api takes and returns. Optional fields are plain values: the zero value stands for one that is absent or
 // null, and is not sent. Where presence itself means something, as in [ProductsSettings], they are pointers. A list in
 // a request that is empty but not nil is sent as an empty list.
+//
+// [ExchangeTokenRequest] and [CreateLinkSessionResponse] print as [redacted]; their fields hold the token.
 //
 // Enumerations are string types that keep values not listed here; their method Valid tells which are listed.
 //

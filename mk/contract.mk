@@ -28,6 +28,6 @@ spec-diff: ## What openapi.yaml breaks since BASE=git-ref (default: last tag or 
 	cd contract/specdiff && GOWORK=off go run . -base "$(BASE)"
 
 # Apart from go.work, since oasdiff's requirements are no concern of the other modules.
-test: test-specdiff
+spec-diff: test-specdiff
 test-specdiff:
 	cd contract/specdiff && GOWORK=off go test ./...
