@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 )
 
@@ -34,6 +35,8 @@ func FuzzTokenResponse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		now := time.Now()
+		src.now = func() time.Time { return now } // so that the second call is within the backoff
 		tok, err := src.Token(t.Context())
 		if again, _ := src.Token(t.Context()); e.count() != 1 || again != tok {
 			t.Errorf("%d token requests for two calls", e.count())

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"unicode"
 )
 
 // ParseURL parses the URL of a server, and refuses one that must not carry a secret or cannot be a base.
@@ -24,6 +25,8 @@ func ParseURL(name, raw string) (*url.URL, error) {
 	switch {
 	case u.Host == "" || u.Hostname() == "":
 		return nil, fmt.Errorf("%s: no host; want something like https://api.moneykit.com", name)
+	case strings.ContainsFunc(u.Host, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return nil, fmt.Errorf("%s: the host has a character that cannot be seen", name)
 	case u.User != nil:
 		return nil, fmt.Errorf("%s: it must not hold a user name or password", name)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":

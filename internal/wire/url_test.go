@@ -43,6 +43,8 @@ func TestParseURLRefuses(t *testing.T) {
 		"https://host:port":                    "invalid port",
 		"https://ho st":                        "invalid character",
 		"https://host\r\nX-Evil: 1":            "invalid control character",
+		"https://host\u009b31m":                "cannot be seen",
+		"https://host\u202egro.live":           "cannot be seen",
 		"https://host/%zz":                     "invalid URL escape",
 		"ftp://host":                           `scheme is "ftp"`,
 		"http://api.moneykit.com":              "http to api.moneykit.com",
