@@ -44,8 +44,8 @@ func TestAllocs(t *testing.T) {
 		opts   []api.CallOption
 		link   bool
 	}{
-		{name: "create", client: client(session), limit: 32},
-		{name: "create without retries", client: client(session, api.WithRetryPolicy(api.RetryPolicy{MaxAttempts: 1})), limit: 32},
+		{name: "create", client: client(session), limit: 27},
+		{name: "create without retries", client: client(session, api.WithRetryPolicy(api.RetryPolicy{MaxAttempts: 1})), limit: 27},
 		{name: "exchange", client: client(link), limit: 34, link: true},
 		{name: "exchange with HTTPInfo", client: client(link), limit: 34, opts: []api.CallOption{api.WithHTTPInfo(&info)}, link: true},
 	} {
