@@ -120,7 +120,7 @@ type product struct {
 	LastAttemptedAt Time            `json:"last_attempted_at"`
 	ErrorCode       string          `json:"error_code"`
 	ErrorMessage    string          `json:"error_message"`
-	Unavailable     string           `json:"unavailable"`
+	Unavailable     string          `json:"unavailable"`
 	Settings        productSettings `json:"settings"`
 	HasHistory      bool            `json:"has_history"`
 }
