@@ -126,7 +126,7 @@ func TestExchangeToken(t *testing.T) {
 		"provider":"next_big_thing","link_tags":null,"tags":["a"],"webhook":null,"available_products":["accounts","horoscope"],
 		"products":{"accounts":{"refreshed_at":"2023-02-16T09:14:11","last_attempted_at":"2023-02-16T09:14:11+01:00",
 		"error_code":"whatever","error_message":null,"unavailable":null,"settings":null},"identity":null,
-		"transactions":{"refreshed_at":null,"has_history":true}}}}`
+		"transactions":{"refreshed_at":null,"has_history":true,"unavailable":"The institution is down."}}}}`
 	client := serve(t, reply(http.StatusCreated, answer))
 	res, err := client.ExchangeToken(t.Context(), exchangeRequest())
 	if err != nil {
@@ -140,7 +140,7 @@ func TestExchangeToken(t *testing.T) {
 	if !link.LastSyncedAt.Equal(utc) || !link.Products.Accounts.RefreshedAt.Equal(utc) || !link.Products.Accounts.LastAttemptedAt.Equal(utc.Add(-time.Hour)) {
 		t.Errorf("timestamps: %+v", link)
 	}
-	if link.ErrorCode != "" || link.Webhook != "" || link.LinkTags != nil || !link.Products.Transactions.RefreshedAt.IsZero() || !link.Products.Transactions.HasHistory {
+	if link.ErrorCode != "" || link.Webhook != "" || link.LinkTags != nil || !link.Products.Transactions.RefreshedAt.IsZero() || !link.Products.Transactions.HasHistory || link.Products.Transactions.Unavailable != "The institution is down." {
 		t.Errorf("nulls: %+v", link)
 	}
 }

@@ -168,7 +168,7 @@ func (e *Error) Is(target error) bool {
 		code, status = a.Code, a.StatusCode
 	}
 	for _, s := range sentinels {
-		if s.err == target { //nolint:errorlint // Is compares, and errors.Is unwraps
+		if s.err == target {
 			return code == s.code || code == "" && status != 0 && status == s.status
 		}
 	}

@@ -5,7 +5,7 @@ go 1.26.0
 replace github.com/moneykit/moneykit-go => ../
 
 require (
-	github.com/moneykit/moneykit-go v0.1.0
+	github.com/moneykit/moneykit-go v0.2.0
 	golang.org/x/oauth2 v0.37.0
 	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da
 	gonum.org/v1/plot v0.17.0

@@ -9,8 +9,8 @@ replace (
 
 require (
 	github.com/getkin/kin-openapi v0.153.0
-	github.com/moneykit/moneykit-go v0.1.0
-	github.com/moneykit/moneykit-go/sandbox v0.0.0-00010101000000-000000000000
+	github.com/moneykit/moneykit-go v0.2.0
+	github.com/moneykit/moneykit-go/sandbox v0.2.0
 	github.com/pb33f/libopenapi v0.42.4
 )
 

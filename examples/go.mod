@@ -3,8 +3,8 @@ module github.com/moneykit/moneykit-go/examples
 go 1.26.0
 
 require (
-	github.com/moneykit/moneykit-go v0.1.0
-	github.com/moneykit/moneykit-go/sandbox v0.1.0
+	github.com/moneykit/moneykit-go v0.2.0
+	github.com/moneykit/moneykit-go/sandbox v0.2.0
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/sdk v1.47.0

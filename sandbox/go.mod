@@ -4,7 +4,7 @@ go 1.26.0
 
 require (
 	github.com/getkin/kin-openapi v0.153.0
-	github.com/moneykit/moneykit-go v0.1.0
+	github.com/moneykit/moneykit-go v0.2.0
 	github.com/oapi-codegen/runtime v1.8.0
 )
 

@@ -3,8 +3,8 @@ module github.com/moneykit/moneykit-go/bench/soak
 go 1.26.0
 
 require (
-	github.com/moneykit/moneykit-go v0.1.0
-	github.com/moneykit/moneykit-go/sandbox v0.1.0
+	github.com/moneykit/moneykit-go v0.2.0
+	github.com/moneykit/moneykit-go/sandbox v0.2.0
 )
 
 require (

@@ -30,7 +30,7 @@ func everyField(existingLinkID string) *mk.CreateLinkSessionRequest {
 		Settings: mk.NewOptNilLinkSessionSettingOverrides(mk.LinkSessionSettingOverrides{
 			LinkPermissions: mk.NewOptNilLinkPermissions(mk.LinkPermissions{
 				Requested: mk.NewOptNilLinkPermissionScopeArray([]mk.LinkPermissionScope{
-					{Scope: "accounts", Reason: "show your balance", Required: yes},
+					{Scope: "accounts", Reason: "show your balance", Required: true},
 				}),
 			}),
 			Providers: mk.NewOptNilProviderArray([]mk.Provider{"moneykit", "mx"}),

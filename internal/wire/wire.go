@@ -13,7 +13,7 @@ import (
 
 const (
 	// Version is this module's version, as in CHANGELOG.md and the contract's info.version.
-	Version = "0.1.0"
+	Version = "0.2.0"
 	// APIVersion is the value of the MoneyKit-Version header: the shape of answers that the contract describes.
 	APIVersion = "2023-02-18"
 )
