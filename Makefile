@@ -3,7 +3,7 @@ SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 
 # The modules with tests of their own; the contract's consumers in other languages have theirs (make contract).
-MODULES := . sandbox examples bench
+MODULES := . sandbox examples bench bench/soak
 
 # The race detector needs cgo, and that a C compiler.
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
