@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -57,9 +56,9 @@ func (op *operation[Req, Res]) send(ctx context.Context, c *Client, req *Req, pa
 			return nil, op.fail(final, fmt.Errorf("request editor: %w", err))
 		}
 	}
-	if r.Body != body { // an editor's own, and nobody notes how far it has come
+	if r.Body != body { // an editor's own
 		r.GetBody = nil
-		up.started.Store(true)
+		up.replaced = true
 	}
 	if ctx.Err() != nil {
 		return nil, op.fail(final, wire.ContextError(ctx))
@@ -68,10 +67,11 @@ func (op *operation[Req, Res]) send(ctx context.Context, c *Client, req *Req, pa
 	answer, err := wire.RoundTrip(c.transport, r)
 	if err != nil {
 		err = wire.CleanError(err, tok.Value(), op.secret(req))
-		if up.unsent() || isDial(err) {
-			return nil, op.fail(repeatable, err)
+		fate := op.ambiguous()
+		if fate == unknown && up.unsent(err) {
+			fate = repeatable
 		}
-		return nil, op.fail(op.ambiguous(), err)
+		return nil, op.fail(fate, err)
 	}
 	defer answer.Body.Close()
 	info.StatusCode, info.Header = answer.StatusCode, answer.Header
@@ -188,11 +188,6 @@ func (op *operation[Req, Res]) incomplete(req *Req) *Error {
 		})
 	}
 	return e
-}
-
-func isDial(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // errBroken: the connection broke or timed out within the answer.

@@ -754,3 +754,42 @@ func TestBodyOfAnEditor(t *testing.T) {
 		t.Errorf("%d attempts: %v", len(transport.times), err)
 	}
 }
+
+// A transport that repeats requests by itself hides from the client what came of the first try: what its last try says
+// is not enough to try again.
+func TestTransportThatRepeats(t *testing.T) {
+	t.Parallel()
+	server := newHostileServer(t, nil, nil, afterRequest(func(c *hostileConn, _ hostileRequest) {
+		c.server.listener.Close() // and nobody listens any more
+	}))
+	transport := &repeating{http.DefaultTransport.(*http.Transport).Clone()}
+	client, err := api.New(auth.StaticToken(retryToken), api.WithBaseURL(server.url()), api.WithHTTPClient(&http.Client{Transport: transport}),
+		api.WithRetryPolicy(api.RetryPolicy{BaseDelay: 1, MaxDelay: 1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info api.HTTPInfo
+	_, err = client.ExchangeToken(t.Context(), gen.ExchangeTokenRequest{ExchangeableToken: retrySecret}, api.WithHTTPInfo(&info))
+	if !errors.Is(err, syscall.ECONNREFUSED) || !errors.Is(err, api.ErrOutcomeUnknown) || info.Attempts != 1 {
+		t.Errorf("%d attempts: %v", info.Attempts, err)
+	}
+	server.stop(t)
+}
+
+type repeating struct{ *http.Transport }
+
+func (r *repeating) RoundTrip(req *http.Request) (*http.Response, error) {
+	data, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	for range 2 {
+		again := req.Clone(req.Context())
+		again.Body, again.GetBody = io.NopCloser(bytes.NewReader(data)), nil
+		var res *http.Response
+		if res, err = r.Transport.RoundTrip(again); err == nil {
+			return res, nil
+		}
+	}
+	return nil, err
+}

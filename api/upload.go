@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http/httptrace"
 	"sync/atomic"
 )
@@ -18,6 +19,8 @@ type upload struct {
 	asked   atomic.Bool // for a connection: the transport supports httptrace
 	started atomic.Bool // the header is on its way
 	whole   atomic.Bool // a server has all of it
+
+	replaced bool // by a request editor, so that first is not what is sent
 }
 
 func newUpload(payload []byte) *upload {
@@ -49,8 +52,16 @@ func (u *upload) again() (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(u.payload)), nil
 }
 
-// unsent tells whether surely no server has got any of it. A transport that does not support httptrace must at least
-// not have read it.
-func (u *upload) unsent() bool {
-	return !u.started.Load() && (u.asked.Load() || u.first.Len() == len(u.payload))
+// unsent tells, of a request that failed with err, whether surely no server has got any of it. A transport that does not
+// support httptrace must at least not have read it, or have failed to connect.
+func (u *upload) unsent(err error) bool {
+	if u.started.Load() { // in an earlier try of the transport's own, it may be
+		return false
+	}
+	return u.asked.Load() || isDial(err) || !u.replaced && u.first.Len() == len(u.payload)
+}
+
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }

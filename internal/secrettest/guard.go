@@ -65,16 +65,15 @@ func (g *Guard) Logger(w ...io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(io.MultiWriter(append(w, g)...), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// Show renders values in every way that a program would: all verbs of fmt on the value and on what it points to,
-// encoding/json, and log/slog as text and as JSON. Of an error it also shows each cause.
+// Show renders values in every way that a program would: with fmt, also what they point to, with encoding/json, and with
+// log/slog as text and as JSON. Of an error it also shows each cause.
 func (g *Guard) Show(values ...any) {
 	for _, v := range values {
-		g.render(v)
-		for _, verb := range []string{"%v", "%+v", "%#v"} {
-			fmt.Fprintf(g, verb+"\n", struct{ unexported any }{v}) // within which fmt calls no method
-		}
+		g.render(v, "%v", "%+v", "%#v", "%s", "%q", "%x", "%d")
+		g.render(struct{ unexported any }{v}, "%v", "%+v", "%#v") // within which fmt calls no method
 		if p := reflect.ValueOf(v); p.Kind() == reflect.Pointer && !p.IsNil() {
-			g.render(p.Elem().Interface())
+			// A verb that a pointer does not have would print all that the value holds, while others change it.
+			g.render(p.Elem().Interface(), "%v", "%+v", "%#v")
 		}
 		switch err := v.(type) {
 		case interface{ Unwrap() error }:
@@ -89,8 +88,8 @@ func (g *Guard) Show(values ...any) {
 	}
 }
 
-func (g *Guard) render(v any) {
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+func (g *Guard) render(v any, verbs ...string) {
+	for _, verb := range verbs {
 		fmt.Fprintf(g, verb+"\n", v)
 	}
 	if data, err := json.Marshal(v); err == nil {
