@@ -23,7 +23,7 @@ var faults = func() []sandbox.Fault {
 		{Status: 401, Body: `{"error_code":"api_error.auth.expired_access_token","error_message":"expired"}`},
 		{Status: 401, Body: html},
 		{Status: 408}, {Status: 404, Body: html}, {Status: 413},
-		{Status: 429, Header: retry("0")}, {Status: 429}, {Status: 429, Header: retry("1")}, {Status: 429, Header: retry("3600")},
+		{Status: 429, Header: retry("0")}, {Status: 429}, {Status: 429, Header: retry("1")},
 		{Status: 429, Header: retry("Sat, 01 Jan 2000 00:00:00 GMT")}, {Status: 429, Header: retry("soon")},
 		{Status: 503, Header: retry("0")},
 		{Status: 307, Header: http.Header{"Location": {"/elsewhere"}}},
@@ -44,11 +44,18 @@ var faults = func() []sandbox.Fault {
 	return all
 }()
 
+// goAway is for operations only: a token endpoint that says so is not asked again for minutes, and nothing else happens.
+var goAway = sandbox.Fault{Status: 429, Header: http.Header{"Retry-After": {"3600"}}}
+
 // inject has rate of the requests for op meet a fault.
 func inject(box *sandbox.Sandbox, op sandbox.Operation, rate float64) (injected bool) {
 	if rand.Float64() >= rate {
 		return false
 	}
+	fault := goAway
+	if n := rand.IntN(len(faults) + 1); n < len(faults) || op == sandbox.Token {
+		fault = faults[n%len(faults)]
+	}
 	// The only errors are those of faults that cannot be, and these can.
-	return box.Fail(op, 1, faults[rand.IntN(len(faults))]) == nil
+	return box.Fail(op, 1, fault) == nil
 }

@@ -36,7 +36,7 @@ func soak(c config, out io.Writer) error {
 	if _, err := run(warmUp); err != nil {
 		return err
 	}
-	before := measure()
+	before := steady()
 	problems, err := runAndPrint(c, out)
 	if err != nil {
 		return err
@@ -79,6 +79,19 @@ func measure() footprint {
 		f.files = len(open)
 	}
 	return f
+}
+
+// steady measures until nothing more ends.
+func steady() footprint {
+	last := measure()
+	for {
+		pause(context.Background(), 100*time.Millisecond)
+		now := measure()
+		if now.goroutines >= last.goroutines && now.files >= last.files {
+			return now
+		}
+		last = now
+	}
 }
 
 // settle measures until all is as it was before, but for no longer than patience: what was told to end needs a moment.

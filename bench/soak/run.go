@@ -162,8 +162,8 @@ func run(c config) (*report, error) {
 	var problems []error
 	r.audit, problems = books.compare(box.Links())
 	r.problems = append(r.problems, problems...)
-	if r.links == 0 {
-		r.wrong(errors.New("no link was made"))
+	if r.links == 0 || r.failed.Load() > r.calls.Load()/2 { // or else all of the above may be so because nothing happened
+		r.wrong(fmt.Errorf("%d of %d calls failed", r.failed.Load(), r.calls.Load()))
 	}
 	// Each refused token and each failure may cost a request, and each token two in its lifetime; more is a loop.
 	if most := 2*int64(c.duration/tokenLifetime+1) + r.failed.Load() + r.injected + r.broken + 2*int64(c.duration/time.Second+1); r.tokenRequests.Load() > most {
