@@ -53,6 +53,7 @@ func TestValidationErrors(t *testing.T) {
 			"body settings providers #1 value_error.enum",
 			"body settings products transactions prefetch type_error.boolean",
 			"body settings link_permissions requested #0 reason value_error.missing",
+			"body settings link_permissions requested #0 required value_error.missing",
 			"body existing_link_id value_error.unknown_link",
 			"body webhook value_error.min_length",
 			"body link_tags #1 value_error.pattern",

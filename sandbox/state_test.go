@@ -24,7 +24,7 @@ func TestLinkIsWhatTheSessionAskedFor(t *testing.T) {
 			"products": {"transactions": {"required": true, "reason": "plan"}, "account_numbers": {}, "investments": null},
 			"link_permissions": {"requested": [
 				{"scope": "identity", "reason": "know you", "required": true},
-				{"scope": "transactions", "reason": "older way"}]}
+				{"scope": "transactions", "reason": "older way", "required": false}]}
 		},
 		"institution_id": "chase",
 		"webhook": "https://yourdomain.com/moneykit_webhook",
