@@ -128,6 +128,7 @@ func BenchmarkToken(b *testing.B) {
 		} {
 			b.Run(fmt.Sprintf("goroutines=%d/client=%s", goroutines, strings.ReplaceAll(c.name, "/", "-")), func(b *testing.B) {
 				b.ReportAllocs()
+				defer rig.CPU(b)()
 				if goroutines == 1 {
 					for b.Loop() {
 						if err := c.hit(); err != nil {

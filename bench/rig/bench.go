@@ -120,10 +120,15 @@ func Share(b *testing.B, goroutines int, do func() error) {
 	left.Store(int64(b.N))
 	b.ReportAllocs()
 	b.ResetTimer()
-	before := cpu()
+	defer CPU(b)()
 	run()
-	// What the processor does for a call in this process, so without the server's part, whatever else the machine runs.
-	b.ReportMetric(float64(cpu()-before)/float64(b.N), "cpu-ns/op")
+}
+
+// CPU has b report, once what it returns is called, what the processor does for each of its operations in this process:
+// without the server's part, and whatever else the machine runs.
+func CPU(b *testing.B) (report func()) {
+	before := cpu()
+	return func() { b.ReportMetric(float64(cpu()-before)/float64(b.N), "cpu-ns/op") }
 }
 
 // cpu returns the processor time that this process has used, in nanoseconds.
