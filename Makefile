@@ -40,7 +40,7 @@ lint: ## golangci-lint in each module
 	@for m in $(MODULES); do echo "== lint $$m"; (cd $$m && $(LINT) run --config $(CURDIR)/.golangci.yaml ./...) || exit 1; done
 
 tidy: ## go.mod and go.sum of each module are what go mod tidy makes of them
-	@for m in $(MODULES) contract/specdiff tools tools/lint; do echo "== tidy $$m"; (cd $$m && GOWORK=off go mod tidy -diff) || exit 1; done
+	@for m in $(MODULES) contract/specdiff tools tools/lint tools/vuln; do echo "== tidy $$m"; (cd $$m && GOWORK=off go mod tidy -diff) || exit 1; done
 
 generated: generate ## Generating again gives no diff
 	@out=$$(git status --porcelain -- gen sandbox/internal); [ -z "$$out" ] || { git diff -- gen sandbox/internal; echo "$$out"; \

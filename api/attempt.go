@@ -60,6 +60,14 @@ func (op *operation[Req, Res]) send(ctx context.Context, c *Client, req *Req, pa
 		r.GetBody = nil
 		up.replaced = true
 	}
+	for _, key := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if _, ok := r.Header[key]; ok { // net/http would repeat the request by itself, and MoneyKit knows no such key
+			r.GetBody = nil
+		}
+	}
+	if err := wire.CheckScheme(r.URL); err != nil { // an editor's own, too
+		return nil, op.fail(final, fmt.Errorf("request editor: %w", err))
+	}
 	if ctx.Err() != nil {
 		return nil, op.fail(final, wire.ContextError(ctx))
 	}

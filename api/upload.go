@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -18,7 +19,8 @@ type upload struct {
 
 	asked   atomic.Bool // for a connection: the transport supports httptrace
 	started atomic.Bool // the header is on its way
-	whole   atomic.Bool // a server has all of it
+	whole   atomic.Bool // all of it is on its way
+	http2   atomic.Bool // the connection is HTTP/2
 
 	replaced bool // by a request editor, so that first is not what is sent
 }
@@ -33,7 +35,11 @@ func newUpload(payload []byte) *upload {
 // type that it knows together with the header, and any other after it.
 func (u *upload) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn:      func(string) { u.asked.Store(true) },
+		GetConn: func(string) { u.asked.Store(true) },
+		GotConn: func(info httptrace.GotConnInfo) {
+			c, ok := info.Conn.(*tls.Conn)
+			u.http2.Store(ok && c.ConnectionState().NegotiatedProtocol == "h2")
+		},
 		WroteHeaders: func() { u.started.Store(true) },
 		WroteRequest: func(info httptrace.WroteRequestInfo) {
 			if info.Err == nil {
@@ -43,10 +49,10 @@ func (u *upload) trace(ctx context.Context) context.Context {
 	})
 }
 
-// again is http.Request.GetBody. net/http repeats a request by itself when it thinks that no server has acted on it; of
-// one that a server has got whole, nobody can know.
+// again is http.Request.GetBody. net/http repeats a request by itself when it thinks that no server has acted on it. Over
+// HTTP/1.1 it knows, because nothing was written; but it takes an HTTP/2 stream that was reset for one, too.
 func (u *upload) again() (io.ReadCloser, error) {
-	if u.whole.Load() {
+	if u.http2.Load() && u.whole.Load() {
 		return nil, errors.New("the connection broke after the request was sent")
 	}
 	return io.NopCloser(bytes.NewReader(u.payload)), nil

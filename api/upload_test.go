@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -218,4 +219,57 @@ func TestUsedAfterUnavailable(t *testing.T) {
 	if calls != 2 {
 		t.Errorf("%d calls, want 2", calls)
 	}
+}
+
+// A connection that the server has given up takes nothing: the request goes out over another one, and nothing is unknown.
+func TestConnectionThatTakesNothing(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(reply(http.StatusCreated, linked))
+	defer srv.Close()
+	var gone atomic.Bool
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return &mortalConn{Conn: conn, gone: &gone}, err
+	}}
+	defer transport.CloseIdleConnections()
+	client, err := api.New(auth.StaticToken("t"), api.WithBaseURL(srv.URL), api.WithHTTPClient(&http.Client{Transport: transport}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		var info api.HTTPInfo
+		if _, err := client.ExchangeToken(t.Context(), exchangeRequest(), api.WithHTTPInfo(&info)); err != nil || info.Attempts != 1 {
+			t.Errorf("%d attempts: %v", info.Attempts, err)
+		}
+		gone.Store(true) // for the connection that is idle now
+	}
+}
+
+// A mortalConn takes nothing more once it has been used and is gone.
+type mortalConn struct {
+	net.Conn
+	used bool
+	gone *atomic.Bool
+}
+
+func (c *mortalConn) Write(p []byte) (int, error) {
+	if c.used && c.gone.Load() {
+		return 0, syscall.EPIPE
+	}
+	c.used = true
+	return c.Conn.Write(p)
+}
+
+func TestEditorCannotSendInTheClear(t *testing.T) {
+	t.Parallel()
+	client := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") },
+		api.WithRequestEditor(func(_ context.Context, r *http.Request) error {
+			r.URL.Host = "api.moneykit.com"
+			return nil
+		}))
+	_, err := client.ExchangeToken(t.Context(), exchangeRequest())
+	if err == nil || !strings.Contains(err.Error(), "request editor: http to api.moneykit.com would send secrets in the clear") {
+		t.Errorf("got %v", err)
+	}
+	only(t, "in the clear", err)
 }
