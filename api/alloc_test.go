@@ -46,8 +46,8 @@ func TestAllocs(t *testing.T) {
 	}{
 		{name: "create", client: client(session), limit: 27},
 		{name: "create without retries", client: client(session, api.WithRetryPolicy(api.RetryPolicy{MaxAttempts: 1})), limit: 27},
-		{name: "exchange", client: client(link), limit: 34, link: true},
-		{name: "exchange with HTTPInfo", client: client(link), limit: 34, opts: []api.CallOption{api.WithHTTPInfo(&info)}, link: true},
+		{name: "exchange", client: client(link), limit: 35, link: true},
+		{name: "exchange with HTTPInfo", client: client(link), limit: 35, opts: []api.CallOption{api.WithHTTPInfo(&info)}, link: true},
 	} {
 		got := testing.AllocsPerRun(2000, func() {
 			var err error
