@@ -171,7 +171,8 @@ func draws(out string, curves []curve) error {
 		p.Title.Text = panel.title
 		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, callers
 		p.Y.Scale, p.Y.Tick.Marker = panel.scale, panel.ticks
-		p.Legend.Left, p.Legend.XOffs, p.Legend.YOffs, p.Legend.Padding = true, vg.Points(12), vg.Points(4), vg.Points(2)
+		p.Legend.Left, p.Legend.XOffs, p.Legend.YOffs, p.Legend.Padding = true, vg.Points(12), vg.Points(4), vg.Points(1)
+		p.Legend.TextStyle.Font.Size = vg.Points(9)
 		p.Add(plotter.NewGrid())
 		for _, c := range curves {
 			xy := make(plotter.XYs, len(c.points))
