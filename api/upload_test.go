@@ -260,6 +260,18 @@ func (c *mortalConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
+func TestEditorWithoutURL(t *testing.T) {
+	t.Parallel()
+	client := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") },
+		api.WithRequestEditor(func(_ context.Context, r *http.Request) error {
+			r.URL, r.Header = nil, nil
+			return nil
+		}))
+	if _, err := client.ExchangeToken(t.Context(), exchangeRequest()); err == nil || !strings.Contains(err.Error(), "there is no URL") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestEditorCannotSendInTheClear(t *testing.T) {
 	t.Parallel()
 	client := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") },

@@ -369,6 +369,11 @@ func TestRequestEditor(t *testing.T) {
 			t.Errorf("%s: %v, Authorization %q", url, err, got)
 		}
 	}
+	for want, req := range map[string]*http.Request{"the request is nil": nil, "there is no URL": {}} {
+		if err := src.RequestEditor(t.Context(), req); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://api.moneykit.com", nil)
 	if err := auth.StaticToken("").RequestEditor(t.Context(), req); err == nil || req.Header.Get("Authorization") != "" {
 		t.Errorf("no token: %v, %v", err, req.Header)

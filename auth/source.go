@@ -131,8 +131,8 @@ func (s *Source) Invalidate(tok *Token) {
 //
 // It refuses a request that would send the token in the clear: http to a host other than this machine.
 func (s *Source) RequestEditor(ctx context.Context, req *http.Request) error {
-	if req == nil || req.URL == nil {
-		return errors.New("auth: the request has no URL")
+	if req == nil {
+		return errors.New("auth: the request is nil")
 	}
 	if err := wire.CheckScheme(req.URL); err != nil {
 		return fmt.Errorf("auth: %w", err)

@@ -41,6 +41,9 @@ func ParseURL(name, raw string) (*url.URL, error) {
 // CheckScheme refuses a URL over which a secret would travel in the clear: https is required, but http will do
 // where the host is this machine.
 func CheckScheme(u *url.URL) error {
+	if u == nil {
+		return errors.New("there is no URL")
+	}
 	switch u.Scheme {
 	case "https":
 		return nil
