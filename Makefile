@@ -3,7 +3,7 @@ SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 
 # The modules with tests of their own; the contract's consumers in other languages have theirs (make contract).
-MODULES := . sandbox examples bench bench/soak
+MODULES := . sandbox examples test/bench test/soak
 
 # The race detector needs cgo, and that a C compiler.
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
@@ -40,7 +40,7 @@ lint: ## golangci-lint in each module
 	@for m in $(MODULES); do echo "== lint $$m"; (cd $$m && $(LINT) run --config $(CURDIR)/.golangci.yaml ./...) || exit 1; done
 
 tidy: ## go.mod and go.sum of each module are what go mod tidy makes of them
-	@for m in $(MODULES) contract/specdiff tools tools/lint tools/vuln; do echo "== tidy $$m"; (cd $$m && GOWORK=off go mod tidy -diff) || exit 1; done
+	@for m in $(MODULES) test/contract/specdiff tools tools/lint tools/vuln; do echo "== tidy $$m"; (cd $$m && GOWORK=off go mod tidy -diff) || exit 1; done
 
 generated: generate ## Generating again gives no diff
 	@out=$$(git status --porcelain -- gen sandbox/internal); [ -z "$$out" ] || { git diff -- gen sandbox/internal; echo "$$out"; \
@@ -55,7 +55,7 @@ $(REDOCLY): tools/package-lock.json
 	cd tools && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-consumer: ## What a module that imports api and auth compiles, compared with the list in .ci/consumer/modules.txt
-	.ci/consumer/check
+consumer: ## What a module that imports api and auth compiles, compared with the list in test/consumer/modules.txt
+	test/consumer/check
 
 include $(sort $(wildcard mk/*.mk))

@@ -14,7 +14,7 @@ import (
 
 	"github.com/moneykit/moneykit-go/auth"
 	"github.com/moneykit/moneykit-go/gen"
-	"github.com/moneykit/moneykit-go/internal/wire"
+	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
 // attempt sends the request once, with tok on it, and counts and logs that.
@@ -65,16 +65,16 @@ func (op *operation[Req, Res]) send(ctx context.Context, c *Client, req *Req, pa
 			r.GetBody = nil
 		}
 	}
-	if err := wire.CheckScheme(r.URL); err != nil { // an editor's own, too
+	if err := transport.CheckScheme(r.URL); err != nil { // an editor's own, too
 		return nil, op.fail(final, fmt.Errorf("request editor: %w", err))
 	}
 	if ctx.Err() != nil {
-		return nil, op.fail(final, wire.ContextError(ctx))
+		return nil, op.fail(final, transport.ContextError(ctx))
 	}
 	// http.Client, whose work is to follow redirects, would do more than send the request once.
-	answer, err := wire.RoundTrip(c.transport, r)
+	answer, err := transport.RoundTrip(c.transport, r)
 	if err != nil {
-		err = wire.CleanError(err, tok.Value(), op.secret(req))
+		err = transport.CleanError(err, tok.Value(), op.secret(req))
 		fate := op.ambiguous()
 		if fate == unknown && up.unsent(err) {
 			fate = repeatable
@@ -110,7 +110,7 @@ func (op *operation[Req, Res]) decode(data []byte, out *Res) error {
 	if len(data) == 0 {
 		return errors.New("the answer has no body")
 	}
-	if err := json.Unmarshal(wire.TrimBOM(data), out); err != nil {
+	if err := json.Unmarshal(transport.TrimBOM(data), out); err != nil {
 		return fmt.Errorf("the answer is not what the contract says: %w", err)
 	}
 	if err := op.complete(out); err != nil {
@@ -125,9 +125,9 @@ func (op *operation[Req, Res]) refusal(answer *http.Response, data []byte, err e
 	e.StatusCode, e.Header, e.Body = answer.StatusCode, answer.Header, data
 	e.RequestID = requestID(answer.Header, secrets...)
 	var told bool
-	e.RetryAfter, told = wire.RetryAfter(answer.Header, time.Now())
+	e.RetryAfter, told = transport.RetryAfter(answer.Header, time.Now())
 	if err != nil {
-		e.err = wire.CleanError(err, secrets...)
+		e.err = transport.CleanError(err, secrets...)
 	}
 	switch s := e.StatusCode; {
 	case s/100 == 2 && errors.Is(err, errBroken):
@@ -167,7 +167,7 @@ func (op *operation[Req, Res]) doubtful() fate {
 
 // fail makes an Error that no answer stands behind.
 func (op *operation[Req, Res]) fail(f fate, err error) *Error {
-	return &Error{Op: op.id, place: wire.Place(op.request.URL), err: err, fate: f}
+	return &Error{Op: op.id, place: transport.Place(op.request.URL), err: err, fate: f}
 }
 
 // noToken makes an Error of what a token source returned.
@@ -238,5 +238,5 @@ func readAll(r io.Reader, size int64) ([]byte, error) {
 }
 
 func requestID(h http.Header, secrets ...string) string {
-	return wire.Clean(h.Get("X-Request-Id"), secrets...)
+	return transport.Clean(h.Get("X-Request-Id"), secrets...)
 }

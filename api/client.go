@@ -13,7 +13,7 @@ import (
 
 	"github.com/moneykit/moneykit-go/auth"
 	"github.com/moneykit/moneykit-go/gen"
-	"github.com/moneykit/moneykit-go/internal/wire"
+	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
 const (
@@ -65,7 +65,7 @@ func WithBaseURL(baseURL string) Option {
 func WithHTTPClient(hc *http.Client) Option {
 	return func(o *options) error {
 		if hc == nil {
-			return wire.ErrNilHTTPClient
+			return transport.ErrNilHTTPClient
 		}
 		o.http = hc
 		return nil
@@ -156,14 +156,14 @@ func (o *options) build(source *auth.Source) (*Client, error) {
 	if source == nil {
 		return nil, errors.New("api: the token source is nil; make one with auth.ClientCredentials")
 	}
-	base, err := wire.ParseURL("the base URL", o.baseURL)
+	base, err := transport.ParseURL("the base URL", o.baseURL)
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	c := o.client
 	c.source = source
 	c.baseURL = base.String()
-	hc, err := wire.Client(o.http)
+	hc, err := transport.Client(o.http)
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
@@ -181,7 +181,7 @@ func (c *Client) String() string {
 		return "api.Client"
 	}
 	u, _ := url.Parse(c.baseURL)
-	return "api.Client(" + wire.Place(u) + ")"
+	return "api.Client(" + transport.Place(u) + ")"
 }
 
 // GoString is String.

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/moneykit/moneykit-go/auth"
-	"github.com/moneykit/moneykit-go/internal/wire"
+	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
 // The variables that [FromEnv] reads.
@@ -32,7 +32,7 @@ func FromEnv(opts ...Option) (*Client, error) {
 	if missing != nil {
 		return nil, errors.New("api: set the environment variable(s) " + strings.Join(missing, ", "))
 	}
-	if _, err := wire.ParseURL(EnvURL, env[EnvURL]); err != nil {
+	if _, err := transport.ParseURL(EnvURL, env[EnvURL]); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	o, err := apply(env[EnvURL], opts)

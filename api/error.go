@@ -13,7 +13,7 @@ import (
 
 	"github.com/moneykit/moneykit-go/auth"
 	"github.com/moneykit/moneykit-go/gen"
-	"github.com/moneykit/moneykit-go/internal/wire"
+	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
 // What an [*Error] can be asked for with errors.Is. Each but ErrOutcomeUnknown stands for an error_code of the
@@ -125,7 +125,7 @@ func (e *Error) Error() string {
 			fmt.Fprintf(&b, "; and %d more", len(e.ValidationErrors)-i)
 			break
 		}
-		b.WriteString(sep + wire.Clean(location(v.Location)) + ": " + v.Message)
+		b.WriteString(sep + transport.Clean(location(v.Location)) + ": " + v.Message)
 	}
 	if e.err != nil {
 		b.WriteString(": " + e.err.Error())
@@ -198,11 +198,11 @@ func (e Error) LogValue() slog.Value {
 // read fills e from an error body that MoneyKit promises. Any other body leaves e as it is: the status decides.
 func (e *Error) read(secrets ...string) {
 	var body gen.ValidationErrorResponse
-	err := json.Unmarshal(wire.TrimBOM(e.Body), &body)
+	err := json.Unmarshal(transport.TrimBOM(e.Body), &body)
 	if err != nil && !errors.As(err, new(*json.UnmarshalTypeError)) { // a field of another type leaves the others as they are
 		return
 	}
-	clean := func(s string) string { return wire.Clean(s, secrets...) }
+	clean := func(s string) string { return transport.Clean(s, secrets...) }
 	if e.Code = body.ErrorCode; !isKnown(e.Code) { // a known one is no secret, and must stay known
 		e.Code = clean(e.Code)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/moneykit/moneykit-go/auth"
 	"github.com/moneykit/moneykit-go/gen"
-	"github.com/moneykit/moneykit-go/internal/wire"
+	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
 const (
@@ -72,7 +72,7 @@ func FuzzExchangeTokenResponse(f *testing.F) {
 				LinkID string `json:"link_id"`
 			} `json:"link"`
 		}
-		if err == nil && (json.Unmarshal(wire.TrimBOM(data), &plain) != nil || out.Link.LinkID != plain.Link.LinkID) {
+		if err == nil && (json.Unmarshal(transport.TrimBOM(data), &plain) != nil || out.Link.LinkID != plain.Link.LinkID) {
 			t.Errorf("the link is %q, not %q, in %q", out.Link.LinkID, plain.Link.LinkID, data)
 		}
 		stable(t, data, err, out)

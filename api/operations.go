@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/moneykit/moneykit-go/gen"
-	"github.com/moneykit/moneykit-go/internal/wire"
+	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
 // An operation of the contract, whose request body is a Req and whose success is a Res.
@@ -43,7 +43,7 @@ func (c *Client) bindOperations(baseURL string) error {
 	}
 	for _, r := range []*http.Request{create, exchange} {
 		r.Header.Set("Accept", "application/json")
-		wire.SetHeaders(r.Header)
+		transport.SetHeaders(r.Header)
 	}
 	c.createLinkSession = operation[gen.CreateLinkSessionRequest, gen.CreateLinkSessionResponse]{
 		id:         "create_link_session",

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/moneykit/moneykit-go/internal/wire"
+	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
 // A RetryPolicy says how often a call is repeated, and how long to wait before. A field that is zero has its default;
@@ -77,7 +77,7 @@ func (p RetryPolicy) wait(ctx context.Context, n int, e *Error) error {
 		return nil
 	case <-ctx.Done():
 		ended := *e
-		ended.err = fmt.Errorf("waiting to try again: %w", wire.ContextError(ctx))
+		ended.err = fmt.Errorf("waiting to try again: %w", transport.ContextError(ctx))
 		if e.err != nil {
 			ended.err = fmt.Errorf("%w; %w", e.err, ended.err)
 		}

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
-	"github.com/moneykit/moneykit-go/internal/wire"
+	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
 const (
@@ -72,7 +72,7 @@ func WithBasicAuth() Option {
 func WithHTTPClient(hc *http.Client) Option {
 	return func(o *options) error {
 		if hc == nil {
-			return wire.ErrNilHTTPClient
+			return transport.ErrNilHTTPClient
 		}
 		o.client = hc
 		return nil
@@ -108,15 +108,15 @@ func ClientCredentials(clientID, clientSecret string, opts ...Option) (*Source, 
 			return nil, fmt.Errorf("auth: the %s holds a control character, such as a line end", c.name)
 		}
 	}
-	u, err := wire.ParseURL("the token URL", o.conf.TokenURL)
+	u, err := transport.ParseURL("the token URL", o.conf.TokenURL)
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
-	client, err := wire.Client(o.client)
+	client, err := transport.Client(o.client)
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
-	e := endpoint{conf: &o.conf, client: client, place: wire.Place(u)}
+	e := endpoint{conf: &o.conf, client: client, place: transport.Place(u)}
 	return newSource(e.place, e.fetch), nil
 }
 
@@ -149,7 +149,7 @@ func (e endpoint) fetch(ctx context.Context) (*Token, error) {
 	}
 	tok, err := newToken(t, now)
 	if err != nil {
-		return nil, &Error{StatusCode: rt.status, place: e.place, err: wire.CleanError(err, e.secrets()...)}
+		return nil, &Error{StatusCode: rt.status, place: e.place, err: transport.CleanError(err, e.secrets()...)}
 	}
 	return tok, nil
 }
@@ -169,8 +169,8 @@ type roundTripper struct {
 
 func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
-	wire.SetHeaders(req.Header)
-	res, err := wire.RoundTrip(rt.base, req)
+	transport.SetHeaders(req.Header)
+	res, err := transport.RoundTrip(rt.base, req)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil && res.StatusCode/100 == 2 { // any other status says enough
 		return nil, fmt.Errorf("the answer broke off: %w", err)
 	}
-	res.Body = io.NopCloser(bytes.NewReader(wire.TrimBOM(data)))
+	res.Body = io.NopCloser(bytes.NewReader(transport.TrimBOM(data)))
 	// http.Client drops an answer for a Location that is no URL, although it is told to follow none.
 	res.Header.Del("Location")
 	// x/oauth2 reads text/plain as a query string. MoneyKit sends JSON, whatever a proxy makes of its label.

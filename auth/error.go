@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/moneykit/moneykit-go/internal/wire"
+	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
 // An Error says why there is no token. It never holds a body, a header or a secret.
@@ -70,7 +70,7 @@ func explain(err error, secrets ...string) *Error {
 	switch {
 	case errors.As(err, &answer) && answer.Response != nil:
 		out := &Error{StatusCode: answer.Response.StatusCode}
-		out.RetryAfter, _ = wire.RetryAfter(answer.Response.Header, time.Now())
+		out.RetryAfter, _ = transport.RetryAfter(answer.Response.Header, time.Now())
 		var body struct {
 			Code    string `json:"error_code"`
 			Message string `json:"error_message"`
@@ -79,13 +79,13 @@ func explain(err error, secrets ...string) *Error {
 		if body.Code == "" && body.Message == "" {
 			body.Code, body.Message = answer.ErrorCode, answer.ErrorDescription
 		}
-		out.Code, out.Message = wire.Clean(body.Code, secrets...), wire.Clean(body.Message, secrets...)
+		out.Code, out.Message = transport.Clean(body.Code, secrets...), transport.Clean(body.Message, secrets...)
 		if out.StatusCode/100 == 3 {
 			out.err = errors.New("a redirect, which is never followed with a secret; set the token URL to where it leads")
 		}
 		return out
 	case errors.As(err, &request):
-		return &Error{err: wire.CleanError(request.Err, secrets...), unreached: true}
+		return &Error{err: transport.CleanError(request.Err, secrets...), unreached: true}
 	default:
 		return nil
 	}

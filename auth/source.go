@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/moneykit/moneykit-go/internal/wire"
+	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
 // After a failed fetch the next one waits for this long, twice as long after each further failure, up to the
@@ -106,14 +106,14 @@ func (s *Source) Token(ctx context.Context) (*Token, error) {
 		return tok, nil
 	}
 	if ctx.Err() != nil {
-		return nil, &Error{place: s.place, err: wire.ContextError(ctx)}
+		return nil, &Error{place: s.place, err: transport.ContextError(ctx)}
 	}
 	f := s.refresh(ctx)
 	select {
 	case <-f.done:
 		return f.tok, f.err
 	case <-ctx.Done():
-		return nil, &Error{place: s.place, err: wire.ContextError(ctx)}
+		return nil, &Error{place: s.place, err: transport.ContextError(ctx)}
 	}
 }
 
@@ -134,7 +134,7 @@ func (s *Source) RequestEditor(ctx context.Context, req *http.Request) error {
 	if req == nil {
 		return errors.New("auth: the request is nil")
 	}
-	if err := wire.CheckScheme(req.URL); err != nil {
+	if err := transport.CheckScheme(req.URL); err != nil {
 		return fmt.Errorf("auth: %w", err)
 	}
 	tok, err := s.Token(ctx)
@@ -190,7 +190,7 @@ func (s *Source) fly(ctx context.Context, f *flight) {
 	err := errors.New("the token source ended its goroutine without an answer")
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("the token source panicked: %s", wire.Clean(fmt.Sprint(r)))
+			err = fmt.Errorf("the token source panicked: %s", transport.Clean(fmt.Sprint(r)))
 		}
 		s.land(f, err)
 	}()

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/moneykit/moneykit-go/internal/wire"
+	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
 // A Token is an access token (RFC 6749, section 1.4). It prints as [redacted] wherever it is rendered: by fmt,
@@ -34,7 +34,7 @@ func newToken(t *oauth2.Token, now time.Time) (*Token, error) {
 	case t == nil || t.AccessToken == "":
 		return nil, errors.New("the access token is empty")
 	case !strings.EqualFold(t.Type(), "Bearer"):
-		return nil, fmt.Errorf("the token_type is %q; only bearer is supported", wire.Clean(t.Type(), t.AccessToken))
+		return nil, fmt.Errorf("the token_type is %q; only bearer is supported", transport.Clean(t.Type(), t.AccessToken))
 	case strings.ContainsFunc(t.AccessToken, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return nil, errors.New("the access token has a space or a character that no header can carry; " +
 			`it is wanted without "Bearer " and without a line end`)
@@ -79,13 +79,13 @@ func (t *Token) state(now time.Time) (usable, fresh bool) {
 }
 
 // String returns [redacted].
-func (Token) String() string { return wire.Redacted }
+func (Token) String() string { return transport.Redacted }
 
 // Format prints [redacted] for every verb.
-func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, wire.Redacted) }
+func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, transport.Redacted) }
 
 // LogValue returns [redacted].
-func (Token) LogValue() slog.Value { return slog.StringValue(wire.Redacted) }
+func (Token) LogValue() slog.Value { return slog.StringValue(transport.Redacted) }
 
 // MarshalText returns [redacted]; encoding/json uses it too.
-func (Token) MarshalText() ([]byte, error) { return []byte(wire.Redacted), nil }
+func (Token) MarshalText() ([]byte, error) { return []byte(transport.Redacted), nil }

@@ -12,8 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-
-	"github.com/moneykit/moneykit-go/timestamp"
 )
 
 // ServerURL defines the Server URL for Live and sandbox; the credentials select which
@@ -379,7 +377,7 @@ type LinkCommon struct {
 
 	// LastSyncedAt When data was last fetched, UTC. Use each product's `refreshed_at`.
 	// Deprecated: use the RefreshedAt of each product.
-	LastSyncedAt timestamp.Timestamp `json:"last_synced_at,omitempty,omitzero"`
+	LastSyncedAt Timestamp `json:"last_synced_at,omitempty,omitzero"`
 
 	// LinkID Names the link in every later call; store it.
 	LinkID string `json:"link_id"`
@@ -433,10 +431,10 @@ type LinkProduct struct {
 	ErrorMessage string `json:"error_message,omitempty,omitzero"`
 
 	// LastAttemptedAt When fetching was last tried, UTC.
-	LastAttemptedAt timestamp.Timestamp `json:"last_attempted_at,omitempty,omitzero"`
+	LastAttemptedAt Timestamp `json:"last_attempted_at,omitempty,omitzero"`
 
 	// RefreshedAt When the product was last fetched, UTC.
-	RefreshedAt timestamp.Timestamp `json:"refreshed_at,omitempty,omitzero"`
+	RefreshedAt Timestamp `json:"refreshed_at,omitempty,omitzero"`
 
 	// Settings How one product is asked for.
 	Settings ProductSettings `json:"settings,omitempty,omitzero"`
@@ -487,7 +485,7 @@ type LinkSessionCustomerUserEmail struct {
 	Address string `json:"address"`
 
 	// CustomerVerifiedAt When you verified that the address is the end user's.
-	CustomerVerifiedAt timestamp.Timestamp `json:"customer_verified_at,omitempty,omitzero"`
+	CustomerVerifiedAt Timestamp `json:"customer_verified_at,omitempty,omitzero"`
 }
 
 // LinkSessionCustomerUserPhone The end user's phone number.
@@ -496,7 +494,7 @@ type LinkSessionCustomerUserPhone struct {
 	Country Country `json:"country,omitempty,omitzero"`
 
 	// CustomerVerifiedAt When you verified that the number is the end user's.
-	CustomerVerifiedAt timestamp.Timestamp `json:"customer_verified_at,omitempty,omitzero"`
+	CustomerVerifiedAt Timestamp `json:"customer_verified_at,omitempty,omitzero"`
 
 	// Number The number, preferably as E.164 (`+15551234567`).
 	Number string `json:"number"`
@@ -642,10 +640,10 @@ type TransactionsLinkProduct struct {
 	HasHistory bool `json:"has_history,omitempty,omitzero"`
 
 	// LastAttemptedAt When fetching was last tried, UTC.
-	LastAttemptedAt timestamp.Timestamp `json:"last_attempted_at,omitempty,omitzero"`
+	LastAttemptedAt Timestamp `json:"last_attempted_at,omitempty,omitzero"`
 
 	// RefreshedAt When the product was last fetched, UTC.
-	RefreshedAt timestamp.Timestamp `json:"refreshed_at,omitempty,omitzero"`
+	RefreshedAt Timestamp `json:"refreshed_at,omitempty,omitzero"`
 
 	// Settings How transactions are asked for.
 	Settings TransactionsProductSettings `json:"settings,omitempty,omitzero"`

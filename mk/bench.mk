@@ -1,32 +1,32 @@
 # What calls cost, beside code written by hand and other generated clients. Their code is generated here into
-# bench/peers, a module that is not in go.work, since it does not compile before.
+# test/bench/peers, a module that is not in go.work, since it does not compile before.
 .PHONY: bench bench-smoke bench-plot bench-peers test-allocs
 
-OGEN_CLIENT := bench/peers/ogen/oas_client_gen.go
-OPENAPI_GENERATOR_CLIENT := bench/peers/openapigenerator/client.go
-COMPARE := cd bench && GOWORK=off go run ./cmd/compare -binary ../.cache/bench/peers.test
+OGEN_CLIENT := test/bench/peers/ogen/oas_client_gen.go
+OPENAPI_GENERATOR_CLIENT := test/bench/peers/openapigenerator/client.go
+COMPARE := cd test/bench && GOWORK=off go run ./cmd/compare -binary ../../.cache/bench/peers.test
 
 bench: bench-peers ## api beside hand-written code and other generated clients: time, memory, and what importing costs
 	$(COMPARE) -bench Calls
-	@cd bench && GOWORK=off go test -c -o ../.cache/bench/own.test .
-	@echo && echo "a cached token" && cd bench && GOWORK=off go run ./cmd/compare -binary ../.cache/bench/own.test -bench Token -yardstick x-oauth2
-	@echo && bench/importcost
+	@cd test/bench && GOWORK=off go test -c -o ../../.cache/bench/own.test .
+	@echo && echo "a cached token" && cd test/bench && GOWORK=off go run ./cmd/compare -binary ../../.cache/bench/own.test -bench Token -yardstick x-oauth2
+	@echo && test/bench/importcost
 
 bench-smoke: bench-peers ## Each of the benchmarks once, to see that they run
-	cd bench/peers && GOWORK=off go vet ./... && GOWORK=off go mod tidy -diff
+	cd test/bench/peers && GOWORK=off go vet ./... && GOWORK=off go mod tidy -diff
 	$(COMPARE) -rounds 1 -benchtime 1x
 	bench/importcost -quick
 
 bench-plot: ## Calls per second and memory from 1 to 1,000 goroutines, into docs/growth.svg
 	@mkdir -p docs
-	cd bench && GOWORK=off go run ./cmd/growth -out ../docs/growth.svg
+	cd test/bench && GOWORK=off go run ./cmd/growth -out ../../docs/growth.svg
 
 bench-peers: $(OGEN_CLIENT) $(OPENAPI_GENERATOR_CLIENT) ## Generate the clients that api is compared with
 	@mkdir -p .cache/bench
-	cd bench/peers && GOWORK=off go test -c -o ../../.cache/bench/peers.test .
+	cd test/bench/peers && GOWORK=off go test -c -o ../../../.cache/bench/peers.test .
 
-$(OGEN_CLIENT): openapi.yaml bench/peers/ogen.yml bench/peers/go.mod
-	cd bench/peers && GOWORK=off go tool ogen -config ogen.yml -loglevel warn -target ogen -package ogen -clean ../../openapi.yaml
+$(OGEN_CLIENT): openapi.yaml test/bench/peers/ogen.yml test/bench/peers/go.mod
+	cd test/bench/peers && GOWORK=off go tool ogen -config ogen.yml -loglevel warn -target ogen -package ogen -clean ../../../openapi.yaml
 	@touch $@
 
 $(OPENAPI_GENERATOR_CLIENT): openapi.yaml $(OPENAPI_GENERATOR_JAR)
@@ -42,4 +42,4 @@ $(OPENAPI_GENERATOR_CLIENT): openapi.yaml $(OPENAPI_GENERATOR_JAR)
 test: test-allocs
 test-allocs:
 	go test -run '^TestAllocs$$' ./api ./auth
-	cd bench && go test -run '^TestAllocs$$' .
+	cd test/bench && go test -run '^TestAllocs$$' .

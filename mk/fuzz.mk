@@ -1,8 +1,8 @@
 # Fuzzing. What a run finds goes into testdata/fuzz beside the target, to be fixed and committed.
 FUZZTIME ?= 10s
 FUZZ := ./api:FuzzCreateLinkSessionResponse ./api:FuzzExchangeTokenResponse ./api:FuzzErrorBody \
-	./auth:FuzzTokenResponse ./internal/wire:FuzzRetryAfter ./internal/wire:FuzzParseURL ./internal/wire:FuzzClean \
-	./timestamp:FuzzUnmarshal
+	./auth:FuzzTokenResponse ./internal/transport:FuzzRetryAfter ./internal/transport:FuzzParseURL ./internal/transport:FuzzClean \
+	./gen:FuzzUnmarshal
 
 .PHONY: fuzz
 

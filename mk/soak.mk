@@ -4,4 +4,4 @@ SOAK ?= 2m
 .PHONY: soak
 
 soak: ## Load and faults of every kind, on loopback, for SOAK (2m); then everything is accounted for
-	go run $(RACE) ./bench/soak -duration $(SOAK)
+	go run $(RACE) ./test/soak -duration $(SOAK)

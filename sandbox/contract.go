@@ -17,7 +17,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 
 	moneykit "github.com/moneykit/moneykit-go"
-	"github.com/moneykit/moneykit-go/timestamp"
+	"github.com/moneykit/moneykit-go/gen"
 )
 
 // contract is openapi.yaml, read once. It is part of the module, so that an error here is one of this repository.
@@ -43,7 +43,7 @@ var validation = &openapi3filter.Options{
 	AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
 	SchemaValidationOptions: []openapi3.SchemaValidationOption{
 		openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(value string) error {
-			return new(timestamp.Timestamp).UnmarshalJSON([]byte(strconv.Quote(value)))
+			return new(gen.Timestamp).UnmarshalJSON([]byte(strconv.Quote(value)))
 		})),
 	},
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/moneykit/moneykit-go/gen"
-	"github.com/moneykit/moneykit-go/timestamp"
 )
 
 const (
@@ -149,7 +148,7 @@ func newLink(request gen.CreateLinkSessionRequest, at institution) *Link {
 // link's, and its products are added, but for those that the end user declined or the institution does not offer.
 // The sandbox fetches every product at once, whatever prefetch says.
 func (l *Link) apply(now time.Time, request gen.CreateLinkSessionRequest, declined []gen.Product) {
-	at := timestamp.Timestamp{Time: now.Truncate(time.Second)}
+	at := gen.Timestamp{Time: now.Truncate(time.Second)}
 	l.State = gen.PublicLinkStateConnected
 	l.ErrorCode = ""
 	l.LastSyncedAt = at

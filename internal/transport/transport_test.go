@@ -1,0 +1,111 @@
+package transport_test
+
+import (
+	"crypto/tls"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/moneykit/moneykit-go/internal/transport"
+)
+
+func TestClientFollowsNoRedirect(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect))
+	defer srv.Close()
+	own := srv.Client()
+	c, err := transport.Client(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := c.Post(srv.URL, "text/plain", strings.NewReader("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusTemporaryRedirect {
+		t.Errorf("got %s", res.Status)
+	}
+	if own.CheckRedirect != nil {
+		t.Error("the caller's own client was changed")
+	}
+}
+
+type transportFunc func(*http.Request) (*http.Response, error)
+
+func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	res, err := transport.RoundTrip(transportFunc(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 204}, nil
+	}), nil)
+	if err != nil || res.Header == nil || res.Body == nil {
+		t.Errorf("a bare answer: %+v, %v", res, err)
+	}
+	if res, err := transport.RoundTrip(transportFunc(func(*http.Request) (*http.Response, error) { return nil, nil }), nil); err == nil {
+		t.Errorf("nothing: %+v", res)
+	}
+	if res, err := transport.RoundTrip(transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrHandlerTimeout }), nil); res != nil || err != http.ErrHandlerTimeout {
+		t.Errorf("an error: %+v, %v", res, err)
+	}
+}
+
+func TestClientRefusesOldTLS(t *testing.T) {
+	t.Parallel()
+	old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS11}}}
+	if _, err := transport.Client(old); err == nil || !strings.Contains(err.Error(), "MinVersion is TLS 1.1") {
+		t.Errorf("got %v", err)
+	}
+	for _, v := range []uint16{0, tls.VersionTLS12, tls.VersionTLS13} {
+		hc := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: v}}}
+		if _, err := transport.Client(hc); err != nil {
+			t.Errorf("MinVersion %d: %v", v, err)
+		}
+	}
+}
+
+func TestDefaultClientKeepsConnections(t *testing.T) {
+	t.Parallel()
+	c, err := transport.Client(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tr := c.Transport.(*http.Transport); tr.MaxIdleConnsPerHost < 64 || tr.Proxy == nil {
+		t.Errorf("MaxIdleConnsPerHost is %d", tr.MaxIdleConnsPerHost)
+	}
+	if c.Transport == http.DefaultTransport {
+		t.Error("http.DefaultTransport itself was changed")
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	h := http.Header{}
+	transport.SetHeaders(h)
+	if got := h.Get("MoneyKit-Version"); got != "2023-02-18" {
+		t.Errorf("MoneyKit-Version: %q", got)
+	}
+	if got := h.Get("User-Agent"); !strings.HasPrefix(got, "moneykit-go/"+transport.Version+" (go1.") {
+		t.Errorf("User-Agent: %q", got)
+	}
+}
+
+// The module, the contract and the changelog carry one version.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]string{
+		"../../openapi.yaml": "\n  version: " + transport.Version + "\n",
+		"../../CHANGELOG.md": "\n## [" + transport.Version + "]",
+	} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(data), want) {
+			t.Errorf("%s lacks %q", file, want)
+		}
+	}
+}

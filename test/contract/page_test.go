@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "copy into docs/other-languages.md what it shows")
+
+const page = "../../docs/other-languages.md"
+
+// What the page shows is what make contract runs.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	is, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := fillPage(is, os.ReadFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(want, []byte("\n<!-- copy ")); n < 2*len(languages) {
+		t.Errorf("the page shows %d pieces; it should have a command and code for each of %d languages", n, len(languages))
+	}
+	if bytes.Equal(is, want) {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s is not what the files in contract/ say: run make docs-page", page)
+	}
+	if err := os.WriteFile(page, want, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A link of the page leads to something.
+func TestPageLinks(t *testing.T) {
+	t.Parallel()
+	is, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`\]\((\.\.[^)#]*)`).FindAllSubmatch(is, -1) {
+		if _, err := os.Stat(filepath.Join(filepath.Dir(page), string(m[1]))); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestFillPage(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"a.py": "x\n# docs:begin one\n  if x:\n\n      y\n# docs:end\n# docs:begin two\nz\n# docs:end\n",
+		"b.sh": "#!/bin/sh\n",
+	}
+	read := func(name string) ([]byte, error) {
+		if text, ok := files[name]; ok {
+			return []byte(text), nil
+		}
+		return nil, fmt.Errorf("no file %s", name)
+	}
+	in := "# Page\n<!-- copy a.py one -->\nold\n<!-- end -->\nbetween\n<!-- copy b.sh -->\n<!-- end -->\n"
+	want := "# Page\n<!-- copy a.py one -->\n```python\nif x:\n\n    y\n```\n<!-- end -->\nbetween\n<!-- copy b.sh -->\n```sh\n#!/bin/sh\n```\n<!-- end -->\n"
+	got, err := fillPage([]byte(in), read)
+	if err != nil || string(got) != want {
+		t.Errorf("got %v\n%s\nwant\n%s", err, got, want)
+	}
+	for _, bad := range []string{"<!-- copy c.go -->\n<!-- end -->\n", "<!-- copy a.py three -->\n<!-- end -->\n", "<!-- copy a.py one -->\n"} {
+		if _, err := fillPage([]byte(bad), read); err == nil {
+			t.Errorf("%q: no error", bad)
+		}
+	}
+}
+
+var (
+	copyMark = regexp.MustCompile(`(?ms)^<!-- copy (\S+)(?: (\S+))? -->\n(.*?)^<!-- end -->$`)
+	syntax   = map[string]string{".sh": "sh", ".ts": "ts", ".py": "python", ".rb": "ruby", ".java": "java", ".go": "go",
+		".yaml": "yaml", ".jinja": "jinja", ".mustache": "mustache"}
+)
+
+// fillPage puts between each "<!-- copy file [name] -->" and the "<!-- end -->" after it what the file has between
+// "docs:begin name" and "docs:end", or all of it.
+func fillPage(page []byte, read func(string) ([]byte, error)) ([]byte, error) {
+	var failed error
+	filled := copyMark.ReplaceAllFunc(page, func(block []byte) []byte {
+		m := copyMark.FindSubmatch(block)
+		file, name := string(m[1]), string(m[2])
+		text, err := piece(read, file, name)
+		if err != nil {
+			failed = err
+			return block
+		}
+		mark, _, _ := bytes.Cut(block, []byte("\n"))
+		return fmt.Appendf(nil, "%s\n```%s\n%s\n```\n<!-- end -->", mark, syntax[filepath.Ext(file)], text)
+	})
+	if begun, ended := bytes.Count(page, []byte("<!-- copy ")), len(copyMark.FindAll(page, -1)); failed == nil && begun != ended {
+		failed = fmt.Errorf("%d pieces begin and %d end", begun, ended)
+	}
+	return filled, failed
+}
+
+// piece returns the piece of a file between its marks, without the indentation that all its lines share.
+func piece(read func(string) ([]byte, error), file, name string) (string, error) {
+	data, err := read(file)
+	if err != nil {
+		return "", err
+	}
+	text := string(data)
+	if name != "" {
+		m := regexp.MustCompile(`(?ms)^[^\n]*\bdocs:begin ` + regexp.QuoteMeta(name) + `\n(.*?)^[^\n]*\bdocs:end$`).FindStringSubmatch(text)
+		if m == nil {
+			return "", fmt.Errorf("%s has no piece between docs:begin %s and docs:end", file, name)
+		}
+		text = m[1]
+	}
+	lines := strings.Split(strings.Trim(text, "\n"), "\n")
+	indent := -1
+	for _, line := range lines {
+		if n := len(line) - len(strings.TrimLeft(line, " \t")); line != "" && (indent < 0 || n < indent) {
+			indent = n
+		}
+	}
+	for i, line := range lines {
+		lines[i] = line[min(indent, len(line)):]
+	}
+	return strings.Join(lines, "\n"), nil
+}
