@@ -77,6 +77,30 @@ func (e LinkProductError) Valid() bool {
 	}
 }
 
+// Defines values for LinkProductState.
+const (
+	LinkProductStateCompleted  LinkProductState = "completed"
+	LinkProductStateFailed     LinkProductState = "failed"
+	LinkProductStateInProgress LinkProductState = "in_progress"
+	LinkProductStatePending    LinkProductState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the LinkProductState enum.
+func (e LinkProductState) Valid() bool {
+	switch e {
+	case LinkProductStateCompleted:
+		return true
+	case LinkProductStateFailed:
+		return true
+	case LinkProductStateInProgress:
+		return true
+	case LinkProductStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PhoneNumberType.
 const (
 	PhoneNumberTypeHome   PhoneNumberType = "home"
@@ -446,6 +470,45 @@ type LinkProduct struct {
 // LinkProductError Why a product could not be fetched. Open; `invalid_credentials` is an older value.
 type LinkProductError string
 
+// LinkProductRefreshWebhook Fetching a product of a link began, ended or failed.
+type LinkProductRefreshWebhook struct {
+	// ErrorMessage What went wrong, for a developer.
+	ErrorMessage string `json:"error_message,omitempty,omitzero"`
+
+	// LinkID The link that the event is about.
+	LinkID string `json:"link_id"`
+
+	// LinkTags The labels given when the session was created.
+	LinkTags []string `json:"link_tags"`
+
+	// Product A kind of data. Open.
+	Product Product `json:"product"`
+
+	// State How far fetching a product has come. Open.
+	State LinkProductState `json:"state"`
+
+	// StateChangedAt When the product got this state, UTC.
+	StateChangedAt Timestamp `json:"state_changed_at"`
+
+	// WebhookEvent Names the event.
+	WebhookEvent string `json:"webhook_event"`
+
+	// WebhookIdempotencyKey The same each time that this event is sent. Process each key once.
+	WebhookIdempotencyKey string `json:"webhook_idempotency_key"`
+
+	// WebhookMajorVersion Changes when the event changes in a way that breaks readers; 1.
+	WebhookMajorVersion int `json:"webhook_major_version"`
+
+	// WebhookMinorVersion Changes when the event gets something new; 0.
+	WebhookMinorVersion int `json:"webhook_minor_version"`
+
+	// WebhookTimestamp When the event happened, UTC; the same each time that it is sent.
+	WebhookTimestamp Timestamp `json:"webhook_timestamp"`
+}
+
+// LinkProductState How far fetching a product has come. Open.
+type LinkProductState string
+
 // LinkProducts The state of each product of the link.
 type LinkProducts struct {
 	// AccountNumbers The state of one product.
@@ -514,6 +577,39 @@ type LinkSessionSettingOverrides struct {
 
 	// Providers The providers that may serve the link.
 	Providers []Provider `json:"providers,omitzero"`
+}
+
+// LinkStateChangedWebhook The state of a link changed. `connected` is the first such event of every link.
+type LinkStateChangedWebhook struct {
+	// Error Why a link is in the state `error`; null when it is not. Open.
+	Error PublicLinkError `json:"error,omitempty,omitzero"`
+
+	// ErrorMessage What went wrong, for a developer.
+	ErrorMessage string `json:"error_message,omitempty,omitzero"`
+
+	// LinkID The link that the event is about.
+	LinkID string `json:"link_id"`
+
+	// LinkTags The labels given when the session was created.
+	LinkTags []string `json:"link_tags"`
+
+	// State Where a link stands. Open.
+	State PublicLinkState `json:"state"`
+
+	// WebhookEvent Names the event.
+	WebhookEvent string `json:"webhook_event"`
+
+	// WebhookIdempotencyKey The same each time that this event is sent. Process each key once.
+	WebhookIdempotencyKey string `json:"webhook_idempotency_key"`
+
+	// WebhookMajorVersion Changes when the event changes in a way that breaks readers; 1.
+	WebhookMajorVersion int `json:"webhook_major_version"`
+
+	// WebhookMinorVersion Changes when the event gets something new; 0.
+	WebhookMinorVersion int `json:"webhook_minor_version"`
+
+	// WebhookTimestamp When the event happened, UTC; the same each time that it is sent.
+	WebhookTimestamp Timestamp `json:"webhook_timestamp"`
 }
 
 // MoneyKitConnectFeatures Switches of the Connect user interface.
@@ -625,6 +721,33 @@ type SandboxOwner struct {
 
 	// PhoneNumbers The owner's phone numbers; empty for none.
 	PhoneNumbers []PhoneNumber `json:"phone_numbers"`
+}
+
+// TransactionUpdatesAvailableWebhook There are transactions to fetch.
+type TransactionUpdatesAvailableWebhook struct {
+	// HasHistory Whether older transactions have arrived.
+	HasHistory bool `json:"has_history"`
+
+	// LinkID The link that the event is about.
+	LinkID string `json:"link_id"`
+
+	// LinkTags The labels given when the session was created; older events lack them.
+	LinkTags []string `json:"link_tags,omitempty,omitzero"`
+
+	// WebhookEvent Names the event.
+	WebhookEvent string `json:"webhook_event"`
+
+	// WebhookIdempotencyKey The same each time that this event is sent. Process each key once.
+	WebhookIdempotencyKey string `json:"webhook_idempotency_key"`
+
+	// WebhookMajorVersion Changes when the event changes in a way that breaks readers; 1.
+	WebhookMajorVersion int `json:"webhook_major_version"`
+
+	// WebhookMinorVersion Changes when the event gets something new; 0.
+	WebhookMinorVersion int `json:"webhook_minor_version"`
+
+	// WebhookTimestamp When the event happened, UTC; the same each time that it is sent.
+	WebhookTimestamp Timestamp `json:"webhook_timestamp"`
 }
 
 // TransactionsLinkProduct The state of the transactions product.
