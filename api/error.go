@@ -197,7 +197,7 @@ func (e Error) LogValue() slog.Value {
 
 // read fills e from an error body that MoneyKit promises. Any other body leaves e as it is: the status decides.
 func (e *Error) read(secrets ...string) {
-	var body gen.ValidationErrorResponse
+	var body gen.HTTPValidationError
 	err := json.Unmarshal(transport.TrimBOM(e.Body), &body)
 	if err != nil && !errors.As(err, new(*json.UnmarshalTypeError)) { // a field of another type leaves the others as they are
 		return

@@ -284,7 +284,7 @@ func TestRenderings(t *testing.T) {
 		w.Header().Set("Set-Cookie", secrets)
 		w.Header().Set("X-Request-Id", "id "+secrets)
 		w.WriteHeader(422)
-		_ = json.NewEncoder(w).Encode(gen.ValidationErrorResponse{
+		_ = json.NewEncoder(w).Encode(gen.HTTPValidationError{
 			ErrorCode: "api_error.request.validation_failed", ErrorMessage: "you sent " + secrets, DocumentationURL: "https://x.example/" + secrets,
 			ValidationErrors: []gen.ValidationError{{Location: []any{"body", secrets}, Message: secrets, Type: secrets}},
 		})

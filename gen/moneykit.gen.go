@@ -38,6 +38,33 @@ func (e Country) Valid() bool {
 	}
 }
 
+// Defines values for LinkPermissionScope.
+const (
+	LinkPermissionScopeAccountNumbers LinkPermissionScope = "account_numbers"
+	LinkPermissionScopeAccounts       LinkPermissionScope = "accounts"
+	LinkPermissionScopeIdentity       LinkPermissionScope = "identity"
+	LinkPermissionScopeInvestments    LinkPermissionScope = "investments"
+	LinkPermissionScopeTransactions   LinkPermissionScope = "transactions"
+)
+
+// Valid indicates whether the value is a known member of the LinkPermissionScope enum.
+func (e LinkPermissionScope) Valid() bool {
+	switch e {
+	case LinkPermissionScopeAccountNumbers:
+		return true
+	case LinkPermissionScopeAccounts:
+		return true
+	case LinkPermissionScopeIdentity:
+		return true
+	case LinkPermissionScopeInvestments:
+		return true
+	case LinkPermissionScopeTransactions:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LinkProductError.
 const (
 	LinkProductErrorAuthExpired        LinkProductError = "auth_expired"
@@ -260,6 +287,18 @@ func (e PublicLinkState) Valid() bool {
 	}
 }
 
+// APIError The error of a request that failed.
+type APIError struct {
+	// DocumentationURL Where to read more.
+	DocumentationURL string `json:"documentation_url,omitempty,omitzero"`
+
+	// ErrorCode Stable and meant for code, for example `api_error.auth.unauthorized`. Expect new values.
+	ErrorCode string `json:"error_code"`
+
+	// ErrorMessage What went wrong, for developers.
+	ErrorMessage string `json:"error_message"`
+}
+
 // Address A postal address.
 type Address struct {
 	// City City.
@@ -281,66 +320,87 @@ type Address struct {
 	Street string `json:"street,omitempty,omitzero"`
 }
 
-// Country A country, as ISO 3166-1 alpha-2. Open.
+// Country A country, ISO 3166-1 alpha-2. Open enum: expect new values.
 type Country string
 
-// CreateLinkSessionRequest For whom the session is, and what it asks for.
+// CreateLinkSessionRequest The end user, and what the session is for.
 type CreateLinkSessionRequest struct {
-	// ConnectFeatures Switches of the Connect user interface.
+	// ConnectFeatures Optional features of Connect.
 	ConnectFeatures MoneyKitConnectFeatures `json:"connect_features,omitempty,omitzero"`
 
-	// CustomSandboxData What the link of this session holds. Sandbox only.
+	// CustomSandboxData The data of the link that this session creates. Sandbox only.
 	CustomSandboxData CustomSandboxData `json:"custom_sandbox_data,omitempty,omitzero"`
 
-	// CustomerUser The end user who links an account.
+	// CustomerUser Your end user, who links an account.
 	CustomerUser LinkSessionCustomerUser `json:"customer_user"`
 
-	// ExistingLinkID The link to reconnect or modify. Institution, end user id and country are then taken from it and
-	// ignored here; `webhook` and `link_tags` replace the link's own, and leaving them out removes them.
+	// ExistingLinkID The link to reconnect or modify. The request's institution, end user id and country are then ignored.
+	// `webhook` and `link_tags` replace those of the link; if omitted, they are removed from it. Settings of
+	// products that the link already has are ignored; new products are added.
 	//
 	//
 	// Example: mk_eqkWN34UEoa2NxyALG8pcV
 	ExistingLinkID string `json:"existing_link_id,omitempty,omitzero"`
 
-	// InstitutionID Goes straight to this institution instead of the picker. Ignored with `existing_link_id`.
+	// InstitutionID Skips the institution picker. Ignored with `existing_link_id`.
 	//
 	// Example: c7318ff7-257c-490e-8242-03a815b223b7
 	InstitutionID string `json:"institution_id,omitempty,omitzero"`
 
-	// LinkTags Labels of your own, kept on the link and sent with its events.
+	// LinkTags Your own labels, stored with the link and sent with its events. Each is shorter than 100 characters and
+	// starts with a letter or a digit.
+	//
 	//
 	// Example: ["smoke_test","user_type:admin"]
 	LinkTags []string `json:"link_tags,omitzero"`
 
-	// RedirectURI Where institutions that sign in by OAuth send the end user back to. It has no query string, and its
-	// scheme, host and port must be registered for the application.
+	// RedirectURI Where institutions that use OAuth redirect the end user after sign-in. It must not have a query string, and
+	// its scheme, host and port must be registered for the application.
 	//
 	//
 	// Example: https://yourdomain.com/oauth.html
 	RedirectURI string `json:"redirect_uri"`
 
-	// Settings What this session does differently from the application's settings.
+	// Settings Settings of this session that override the application's.
 	Settings LinkSessionSettingOverrides `json:"settings,omitempty,omitzero"`
 
-	// Webhook The URL that this link's events are sent to.
+	// Webhook The URL that events of the link are sent to.
 	//
 	// Example: https://yourdomain.com/moneykit_webhook
 	Webhook string `json:"webhook,omitempty,omitzero"`
 }
 
-// CreateLinkSessionResponse A session that Connect can start.
+// CreateLinkSessionResponse The new session.
 type CreateLinkSessionResponse struct {
-	// LinkSessionToken Starts Connect in the end user's browser. It is a secret of this end user's session.
+	// LinkSessionToken Starts Connect in the end user's browser. Keep it secret to this end user's session.
 	LinkSessionToken string `json:"link_session_token"`
 }
 
-// CustomSandboxData What the link of this session holds. Sandbox only.
+// CustomSandboxAccount An account of a sandbox link.
+type CustomSandboxAccount struct {
+	// AccountNumber The account's number.
+	AccountNumber string `json:"account_number"`
+
+	// AccountType The kind of account, for example `depository.checking`.
+	AccountType string `json:"account_type"`
+
+	// Name The account's name.
+	Name string `json:"name"`
+
+	// RoutingNumber The bank's ABA routing number: nine digits with a valid check digit. It need not be a real bank's.
+	//
+	//
+	// Example: 021000021
+	RoutingNumber string `json:"routing_number,omitempty,omitzero"`
+}
+
+// CustomSandboxData The data of the link that this session creates. Sandbox only.
 type CustomSandboxData struct {
 	// Accounts The accounts of the link.
-	Accounts []SandboxAccount `json:"accounts"`
+	Accounts []CustomSandboxAccount `json:"accounts"`
 
-	// Owners Who owns the accounts.
-	Owners []SandboxOwner `json:"owners,omitempty,omitzero"`
+	// Owners The owners of the accounts.
+	Owners []Owner `json:"owners,omitempty,omitzero"`
 }
 
 // Email An email address.
@@ -352,27 +412,15 @@ type Email struct {
 	Primary bool `json:"primary,omitempty,omitzero"`
 }
 
-// Error Why a request was refused.
-type Error struct {
-	// DocumentationURL Where to read more.
-	DocumentationURL string `json:"documentation_url,omitempty,omitzero"`
-
-	// ErrorCode Stable and meant for code, for example `api_error.auth.unauthorized`. Open.
-	ErrorCode string `json:"error_code"`
-
-	// ErrorMessage What happened, for a developer.
-	ErrorMessage string `json:"error_message"`
-}
-
-// ExchangeTokenRequest What Connect returned.
+// ExchangeTokenRequest The result of Connect.
 type ExchangeTokenRequest struct {
-	// ExchangeableToken The token that Connect's success callback gave your front end. It works once.
+	// ExchangeableToken The token from Connect's success callback. It can be exchanged once.
 	//
 	// Example: c7318ff7-257c-490e-8242-03a815b223b7
 	ExchangeableToken string `json:"exchangeable_token"`
 }
 
-// ExchangeTokenResponse The link that the end user made.
+// ExchangeTokenResponse The link that the end user created.
 type ExchangeTokenResponse struct {
 	// Link The connection of one end user to one institution.
 	Link LinkCommon `json:"link"`
@@ -382,92 +430,77 @@ type ExchangeTokenResponse struct {
 	LinkID string `json:"link_id"`
 }
 
+// HTTPValidationError The error of a request whose body is invalid.
+type HTTPValidationError struct {
+	// DocumentationURL Where to read more.
+	DocumentationURL string `json:"documentation_url,omitempty,omitzero"`
+
+	// ErrorCode `api_error.request.validation_failed`.
+	ErrorCode string `json:"error_code"`
+
+	// ErrorMessage What went wrong, for developers.
+	ErrorMessage string `json:"error_message"`
+
+	// ValidationErrors One entry for each problem.
+	ValidationErrors []ValidationError `json:"validation_errors"`
+}
+
 // LinkCommon The connection of one end user to one institution.
 type LinkCommon struct {
-	// AvailableProducts The products that the institution offers.
+	// AvailableProducts The products that could still be added to the link.
 	AvailableProducts []Product `json:"available_products,omitempty,omitzero"`
 
-	// ErrorCode Why a link is in the state `error`; null when it is not. Open.
+	// ErrorCode Why a link is in the state `error`, otherwise null. Open enum: expect new values.
 	ErrorCode PublicLinkError `json:"error_code,omitempty,omitzero"`
 
-	// InstitutionAvatar The institution's logo, as a URL or as encoded image data.
+	// InstitutionAvatar The institution's logo, as a URL or a base64-encoded image.
 	InstitutionAvatar string `json:"institution_avatar,omitempty,omitzero"`
 
 	// InstitutionID The institution's id.
 	InstitutionID string `json:"institution_id"`
 
-	// InstitutionName The institution's name, as the end user knows it.
+	// InstitutionName The institution's name.
 	InstitutionName string `json:"institution_name"`
 
-	// LastSyncedAt When data was last fetched, UTC. Use each product's `refreshed_at`.
+	// LastSyncedAt When the link was last updated, UTC. Use each product's `refreshed_at`.
 	// Deprecated: use the RefreshedAt of each product.
 	LastSyncedAt Timestamp `json:"last_synced_at,omitempty,omitzero"`
 
-	// LinkID Names the link in every later call; store it.
+	// LinkID The id of the link in all other operations; store it.
 	LinkID string `json:"link_id"`
 
-	// LinkTags The labels given when the session was created.
+	// LinkTags The labels from the request that created the session.
 	LinkTags []string `json:"link_tags,omitempty,omitzero"`
 
 	// Products The state of each product of the link.
 	Products LinkProducts `json:"products"`
 
-	// Provider Who connects to the institution.
+	// Provider The provider of the connection.
 	Provider Provider `json:"provider,omitempty,omitzero"`
 
-	// State Where a link stands. Open.
+	// State The state of a link. Open enum: expect new values.
 	State PublicLinkState `json:"state"`
 
 	// Tags The same labels. Use `link_tags`.
 	// Deprecated: use LinkTags.
 	Tags []string `json:"tags,omitempty,omitzero"`
 
-	// Webhook The URL that this link's events are sent to.
+	// Webhook The URL that events of the link are sent to.
 	Webhook string `json:"webhook,omitempty,omitzero"`
 }
 
-// LinkPermissionScope One product asked for in the older way.
-type LinkPermissionScope struct {
-	// Reason Why; the end user reads it.
-	Reason string `json:"reason"`
+// LinkPermissionScope A product that a session can request.
+type LinkPermissionScope string
 
-	// Required Whether the end user must consent in order to go on.
-	Required bool `json:"required"`
-
-	// Scope A kind of data. Open.
-	Scope Product `json:"scope"`
-}
-
-// LinkPermissions The older way to ask for products. Use `products`.
+// LinkPermissions The older way to request products. Use `products`.
 //
 // Deprecated: use Products.
 type LinkPermissions struct {
-	// Requested The products asked for.
-	Requested []LinkPermissionScope `json:"requested,omitempty,omitzero"`
+	// Requested The requested products.
+	Requested []RequestedLinkPermission `json:"requested,omitempty,omitzero"`
 }
 
-// LinkProduct The state of one product.
-type LinkProduct struct {
-	// ErrorCode Why a product could not be fetched. Open; `invalid_credentials` is an older value.
-	ErrorCode LinkProductError `json:"error_code,omitempty,omitzero"`
-
-	// ErrorMessage What went wrong, for a developer.
-	ErrorMessage string `json:"error_message,omitempty,omitzero"`
-
-	// LastAttemptedAt When fetching was last tried, UTC.
-	LastAttemptedAt Timestamp `json:"last_attempted_at,omitempty,omitzero"`
-
-	// RefreshedAt When the product was last fetched, UTC.
-	RefreshedAt Timestamp `json:"refreshed_at,omitempty,omitzero"`
-
-	// Settings How one product is asked for.
-	Settings ProductSettings `json:"settings,omitempty,omitzero"`
-
-	// Unavailable Why the product cannot be refreshed at present; null when it can. What was fetched before stays.
-	Unavailable string `json:"unavailable,omitempty,omitzero"`
-}
-
-// LinkProductError Why a product could not be fetched. Open; `invalid_credentials` is an older value.
+// LinkProductError Why a product could not be refreshed. Open enum: expect new values. `invalid_credentials` is an older value.
 type LinkProductError string
 
 // LinkProductRefreshWebhook Fetching a product of a link began, ended or failed.
@@ -481,7 +514,7 @@ type LinkProductRefreshWebhook struct {
 	// LinkTags The labels given when the session was created.
 	LinkTags []string `json:"link_tags"`
 
-	// Product A kind of data. Open.
+	// Product A kind of data. Open enum: expect new values.
 	Product Product `json:"product"`
 
 	// State How far fetching a product has come. Open.
@@ -506,36 +539,58 @@ type LinkProductRefreshWebhook struct {
 	WebhookTimestamp Timestamp `json:"webhook_timestamp"`
 }
 
+// LinkProductResponse The state of one product.
+type LinkProductResponse struct {
+	// ErrorCode Why a product could not be refreshed. Open enum: expect new values. `invalid_credentials` is an older value.
+	ErrorCode LinkProductError `json:"error_code,omitempty,omitzero"`
+
+	// ErrorMessage What went wrong, for developers.
+	ErrorMessage string `json:"error_message,omitempty,omitzero"`
+
+	// LastAttemptedAt When a refresh was last attempted, UTC.
+	LastAttemptedAt Timestamp `json:"last_attempted_at,omitempty,omitzero"`
+
+	// RefreshedAt When the product was last refreshed, UTC.
+	RefreshedAt Timestamp `json:"refreshed_at,omitempty,omitzero"`
+
+	// Settings How one product is requested.
+	Settings ProductSettings `json:"settings,omitempty,omitzero"`
+
+	// Unavailable Why the product cannot be refreshed at present, or null if it can. Data fetched earlier stays available.
+	Unavailable string `json:"unavailable,omitempty,omitzero"`
+}
+
 // LinkProductState How far fetching a product has come. Open.
 type LinkProductState string
 
 // LinkProducts The state of each product of the link.
 type LinkProducts struct {
 	// AccountNumbers The state of one product.
-	AccountNumbers LinkProduct `json:"account_numbers,omitempty,omitzero"`
+	AccountNumbers LinkProductResponse `json:"account_numbers,omitempty,omitzero"`
 
 	// Accounts The state of one product.
-	Accounts LinkProduct `json:"accounts,omitempty,omitzero"`
+	Accounts LinkProductResponse `json:"accounts,omitempty,omitzero"`
 
 	// Enrichment The state of one product.
-	Enrichment LinkProduct `json:"enrichment,omitempty,omitzero"`
+	Enrichment LinkProductResponse `json:"enrichment,omitempty,omitzero"`
 
 	// Identity The state of one product.
-	Identity LinkProduct `json:"identity,omitempty,omitzero"`
+	Identity LinkProductResponse `json:"identity,omitempty,omitzero"`
 
 	// Investments The state of one product.
-	Investments LinkProduct `json:"investments,omitempty,omitzero"`
+	Investments LinkProductResponse `json:"investments,omitempty,omitzero"`
 
 	// Transactions The state of the transactions product.
 	Transactions TransactionsLinkProduct `json:"transactions,omitempty,omitzero"`
 }
 
-// LinkSessionCustomerUser The end user who links an account.
+// LinkSessionCustomerUser Your end user, who links an account.
 type LinkSessionCustomerUser struct {
 	// Email The end user's email address.
 	Email LinkSessionCustomerUserEmail `json:"email,omitempty,omitzero"`
 
-	// ID Your own, stable id of the end user.
+	// ID Your own, stable id of the end user. Letters, digits, `_` and `-` are always accepted; until August 2024
+	// no other characters were.
 	ID string `json:"id"`
 
 	// Phone The end user's phone number.
@@ -545,43 +600,48 @@ type LinkSessionCustomerUser struct {
 // LinkSessionCustomerUserEmail The end user's email address.
 type LinkSessionCustomerUserEmail struct {
 	// Address The address.
+	//
+	// Example: jane@example.com
 	Address string `json:"address"`
 
-	// CustomerVerifiedAt When you verified that the address is the end user's.
+	// CustomerVerifiedAt When you last verified that the address belongs to the end user. Omit it if you did not.
 	CustomerVerifiedAt Timestamp `json:"customer_verified_at,omitempty,omitzero"`
 }
 
 // LinkSessionCustomerUserPhone The end user's phone number.
 type LinkSessionCustomerUserPhone struct {
-	// Country The country that the number belongs to.
+	// Country The country of the number.
 	Country Country `json:"country,omitempty,omitzero"`
 
-	// CustomerVerifiedAt When you verified that the number is the end user's.
+	// CustomerVerifiedAt When you last verified that the number belongs to the end user. Omit it if you did not.
 	CustomerVerifiedAt Timestamp `json:"customer_verified_at,omitempty,omitzero"`
 
-	// Number The number, preferably as E.164 (`+15551234567`).
+	// Number The number, preferably in E.164 format.
+	//
+	// Example: +15551234567
 	Number string `json:"number"`
 }
 
-// LinkSessionSettingOverrides What this session does differently from the application's settings.
+// LinkSessionSettingOverrides Settings of this session that override the application's.
 type LinkSessionSettingOverrides struct {
-	// Countries The countries whose institutions are offered, the preferred one first; US when left out.
+	// Countries The countries whose institutions are offered, the preferred one first. Defaults to the application's
+	// primary country, or else US.
 	Countries []Country `json:"countries,omitzero"`
 
-	// LinkPermissions The older way to ask for products. Use `products`.
+	// LinkPermissions The older way to request products. Use `products`.
 	// Deprecated: use Products.
 	LinkPermissions LinkPermissions `json:"link_permissions,omitempty,omitzero"`
 
-	// Products The products asked for. One that is present is asked for, even as `{}`; one that is absent is not.
+	// Products The requested products. A product that is present is requested, even as `{}`; one that is absent is not.
 	Products ProductsSettings `json:"products,omitempty,omitzero"`
 
-	// Providers The providers that may serve the link.
+	// Providers The providers that may be used to connect.
 	Providers []Provider `json:"providers,omitzero"`
 }
 
 // LinkStateChangedWebhook The state of a link changed. `connected` is the first such event of every link.
 type LinkStateChangedWebhook struct {
-	// Error Why a link is in the state `error`; null when it is not. Open.
+	// Error Why a link is in the state `error`, otherwise null. Open enum: expect new values.
 	Error PublicLinkError `json:"error,omitempty,omitzero"`
 
 	// ErrorMessage What went wrong, for a developer.
@@ -593,7 +653,7 @@ type LinkStateChangedWebhook struct {
 	// LinkTags The labels given when the session was created.
 	LinkTags []string `json:"link_tags"`
 
-	// State Where a link stands. Open.
+	// State The state of a link. Open enum: expect new values.
 	State PublicLinkState `json:"state"`
 
 	// WebhookEvent Names the event.
@@ -612,12 +672,12 @@ type LinkStateChangedWebhook struct {
 	WebhookTimestamp Timestamp `json:"webhook_timestamp"`
 }
 
-// MoneyKitConnectFeatures Switches of the Connect user interface.
+// MoneyKitConnectFeatures Optional features of Connect.
 type MoneyKitConnectFeatures struct {
 	// ConnectManually Lets the end user connect an institution that is not in the list.
 	ConnectManually bool `json:"connect_manually,omitempty,omitzero"`
 
-	// DuplicateInstitutionRejected Refuses to link an institution a second time.
+	// DuplicateInstitutionRejected Prevents linking an institution a second time.
 	DuplicateInstitutionRejected bool `json:"duplicate_institution_rejected,omitempty,omitzero"`
 
 	// DuplicateInstitutionWarning Warns before an institution is linked a second time.
@@ -636,80 +696,8 @@ type MoneyKitConnectFeatures struct {
 	PermitOnlyOneAccount bool `json:"permit_only_one_account,omitempty,omitzero"`
 }
 
-// PhoneNumber A phone number.
-type PhoneNumber struct {
-	// Number The number.
-	Number string `json:"number"`
-
-	// Primary Whether this is the owner's main number.
-	Primary bool `json:"primary,omitempty,omitzero"`
-
-	// Type What a phone number is used for.
-	Type PhoneNumberType `json:"type"`
-}
-
-// PhoneNumberType What a phone number is used for.
-type PhoneNumberType string
-
-// Product A kind of data. Open.
-type Product string
-
-// ProductSettings How one product is asked for.
-type ProductSettings struct {
-	// Prefetch Whether the product is fetched as soon as the link is there.
-	Prefetch bool `json:"prefetch,omitempty,omitzero"`
-
-	// Reason Why you ask; it completes the sentence "…data is used to".
-	Reason string `json:"reason,omitempty,omitzero"`
-
-	// RequirePermission Whether the end user must consent to this product in order to go on.
-	RequirePermission bool `json:"require_permission,omitempty,omitzero"`
-
-	// Required Whether institutions without this product are left out.
-	Required bool `json:"required,omitempty,omitzero"`
-}
-
-// ProductsSettings The products asked for. One that is present is asked for, even as `{}`; one that is absent is not.
-type ProductsSettings struct {
-	// AccountNumbers How one product is asked for.
-	AccountNumbers *ProductSettings `json:"account_numbers,omitempty"`
-
-	// Identity How one product is asked for.
-	Identity *ProductSettings `json:"identity,omitempty"`
-
-	// Investments How one product is asked for.
-	Investments *ProductSettings `json:"investments,omitempty"`
-
-	// Transactions How transactions are asked for.
-	Transactions *TransactionsProductSettings `json:"transactions,omitempty"`
-}
-
-// Provider Who connects to the institution. Open; `sophtron` is an older value.
-type Provider string
-
-// PublicLinkError Why a link is in the state `error`; null when it is not. Open.
-type PublicLinkError string
-
-// PublicLinkState Where a link stands. Open.
-type PublicLinkState string
-
-// SandboxAccount An account of a sandbox link.
-type SandboxAccount struct {
-	// AccountNumber The account's number.
-	AccountNumber string `json:"account_number"`
-
-	// AccountType The kind of account, for example `depository.checking`.
-	AccountType string `json:"account_type"`
-
-	// Name The account's name.
-	Name string `json:"name"`
-
-	// RoutingNumber The bank's routing number.
-	RoutingNumber string `json:"routing_number,omitempty,omitzero"`
-}
-
-// SandboxOwner An owner of sandbox accounts.
-type SandboxOwner struct {
+// Owner An owner of sandbox accounts.
+type Owner struct {
 	// Addresses The owner's postal addresses; empty for none.
 	Addresses []Address `json:"addresses"`
 
@@ -721,6 +709,76 @@ type SandboxOwner struct {
 
 	// PhoneNumbers The owner's phone numbers; empty for none.
 	PhoneNumbers []PhoneNumber `json:"phone_numbers"`
+}
+
+// PhoneNumber A phone number.
+type PhoneNumber struct {
+	// Number The number.
+	Number string `json:"number"`
+
+	// Primary Whether this is the owner's main number.
+	Primary bool `json:"primary,omitempty,omitzero"`
+
+	// Type The kind of a phone number.
+	Type PhoneNumberType `json:"type"`
+}
+
+// PhoneNumberType The kind of a phone number.
+type PhoneNumberType string
+
+// Product A kind of data. Open enum: expect new values.
+type Product string
+
+// ProductSettings How one product is requested.
+type ProductSettings struct {
+	// Prefetch Whether the product is fetched as soon as possible after linking.
+	Prefetch bool `json:"prefetch,omitempty,omitzero"`
+
+	// Reason Why you request it; it completes the sentence "…data is used to".
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// RequirePermission Whether the end user must grant permission for this product, or cancel. Ignored when `required` is true:
+	// permission for a required product is always mandatory.
+	RequirePermission bool `json:"require_permission,omitempty,omitzero"`
+
+	// Required Whether only institutions with this product are offered.
+	Required bool `json:"required,omitempty,omitzero"`
+}
+
+// ProductsSettings The requested products. A product that is present is requested, even as `{}`; one that is absent is not.
+type ProductsSettings struct {
+	// AccountNumbers How one product is requested.
+	AccountNumbers *ProductSettings `json:"account_numbers,omitempty"`
+
+	// Identity How one product is requested.
+	Identity *ProductSettings `json:"identity,omitempty"`
+
+	// Investments How one product is requested.
+	Investments *ProductSettings `json:"investments,omitempty"`
+
+	// Transactions How transactions are requested.
+	Transactions *TransactionsProductSettings `json:"transactions,omitempty"`
+}
+
+// Provider A provider of connections. Open enum: expect new values. `sophtron` is an older value.
+type Provider string
+
+// PublicLinkError Why a link is in the state `error`, otherwise null. Open enum: expect new values.
+type PublicLinkError string
+
+// PublicLinkState The state of a link. Open enum: expect new values.
+type PublicLinkState string
+
+// RequestedLinkPermission One product that is requested in the older way.
+type RequestedLinkPermission struct {
+	// Reason Why you request it; shown to the end user.
+	Reason string `json:"reason"`
+
+	// Required Whether only institutions with this product are offered, and the end user must grant the permission.
+	Required bool `json:"required"`
+
+	// Scope A product that a session can request.
+	Scope LinkPermissionScope `json:"scope"`
 }
 
 // TransactionUpdatesAvailableWebhook There are transactions to fetch.
@@ -752,82 +810,68 @@ type TransactionUpdatesAvailableWebhook struct {
 
 // TransactionsLinkProduct The state of the transactions product.
 type TransactionsLinkProduct struct {
-	// ErrorCode Why a product could not be fetched. Open; `invalid_credentials` is an older value.
+	// ErrorCode Why a product could not be refreshed. Open enum: expect new values. `invalid_credentials` is an older value.
 	ErrorCode LinkProductError `json:"error_code,omitempty,omitzero"`
 
-	// ErrorMessage What went wrong, for a developer.
+	// ErrorMessage What went wrong, for developers.
 	ErrorMessage string `json:"error_message,omitempty,omitzero"`
 
-	// HasHistory Whether older transactions have arrived.
+	// HasHistory No longer used; as much history as possible is fetched.
 	// Deprecated: see the webhook transactions.updates_available.
 	HasHistory bool `json:"has_history,omitempty,omitzero"`
 
-	// LastAttemptedAt When fetching was last tried, UTC.
+	// LastAttemptedAt When a refresh was last attempted, UTC.
 	LastAttemptedAt Timestamp `json:"last_attempted_at,omitempty,omitzero"`
 
-	// RefreshedAt When the product was last fetched, UTC.
+	// RefreshedAt When the product was last refreshed, UTC.
 	RefreshedAt Timestamp `json:"refreshed_at,omitempty,omitzero"`
 
-	// Settings How transactions are asked for.
+	// Settings How transactions are requested.
 	Settings TransactionsProductSettings `json:"settings,omitempty,omitzero"`
 
-	// Unavailable Why the product cannot be refreshed at present; null when it can. What was fetched before stays.
+	// Unavailable Why the product cannot be refreshed at present, or null if it can. Data fetched earlier stays available.
 	Unavailable string `json:"unavailable,omitempty,omitzero"`
 }
 
-// TransactionsProductSettings How transactions are asked for.
+// TransactionsProductSettings How transactions are requested.
 type TransactionsProductSettings struct {
-	// Prefetch Whether transactions are fetched as soon as the link is there.
+	// Prefetch Whether transactions are fetched as soon as possible after linking.
 	Prefetch bool `json:"prefetch,omitempty,omitzero"`
 
-	// Reason Why you ask; it completes the sentence "…data is used to".
+	// Reason Why you request it; it completes the sentence "…data is used to".
 	Reason string `json:"reason,omitempty,omitzero"`
 
-	// RequirePermission Whether the end user must consent to this product in order to go on.
+	// RequirePermission Whether the end user must grant permission for this product, or cancel. Ignored when `required` is true:
+	// permission for a required product is always mandatory.
 	RequirePermission bool `json:"require_permission,omitempty,omitzero"`
 
-	// Required Whether institutions without this product are left out.
+	// Required Whether only institutions with this product are offered.
 	Required bool `json:"required,omitempty,omitzero"`
 }
 
-// ValidationError One fault of a request body.
+// ValidationError One problem in a request body.
 type ValidationError struct {
-	// Location The way to the field from the outside in, for example `body`, `link_tags`, `1`.
-	Location []ValidationErrorLocationItem `json:"location"`
+	// Location The path to the field, for example `body`, `link_tags`, `1`.
+	Location []ValidationErrorLocationInner `json:"location"`
 
-	// Message What is wrong with it, for a developer.
+	// Message What is wrong with the field, for developers.
 	Message string `json:"message"`
 
-	// Type The kind of fault, for example `value_error.missing`. Open.
+	// Type The kind of problem, for example `value_error.missing`. Expect new values.
 	Type string `json:"type"`
 }
 
-// ValidationErrorLocationItem A property's name, or an index into a list.
-type ValidationErrorLocationItem = any
+// ValidationErrorLocationInner A property's name, or an index into a list.
+type ValidationErrorLocationInner = any
 
-// ValidationErrorResponse Which parts of a request body were refused.
-type ValidationErrorResponse struct {
-	// DocumentationURL Where to read more.
-	DocumentationURL string `json:"documentation_url,omitempty,omitzero"`
+// RateLimited The error of a request that failed.
+type RateLimited = APIError
 
-	// ErrorCode `api_error.request.validation_failed`.
-	ErrorCode string `json:"error_code"`
+// Unauthorized The error of a request that failed.
+type Unauthorized = APIError
 
-	// ErrorMessage What happened, for a developer.
-	ErrorMessage string `json:"error_message"`
-
-	// ValidationErrors One entry per fault.
-	ValidationErrors []ValidationError `json:"validation_errors"`
-}
-
-// RateLimited Why a request was refused.
-type RateLimited = Error
-
-// Unauthorized Why a request was refused.
-type Unauthorized = Error
-
-// ValidationFailed Which parts of a request body were refused.
-type ValidationFailed = ValidationErrorResponse
+// ValidationFailed The error of a request whose body is invalid.
+type ValidationFailed = HTTPValidationError
 
 // CreateLinkSessionJSONRequestBody defines body for CreateLinkSession for application/json ContentType.
 type CreateLinkSessionJSONRequestBody = CreateLinkSessionRequest
@@ -909,56 +953,56 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
-	// CreateLinkSessionWithBody /link-session
+	// CreateLinkSessionWithBody creates a link session.
 	//
 	// Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 	//
-	// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
-	// `existing_link_id` beside them.
+	// Only `customer_user.id` and `redirect_uri` are required. To reconnect or modify an existing link, also send
+	// its id as `existing_link_id`.
 	//
-	// Creating a session twice is harmless: one that nobody uses expires.
+	// Creating a second session is harmless: a session that is not used expires.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /link-session (the `CreateLinkSession` operationId).
 	CreateLinkSessionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateLinkSession /link-session
+	// CreateLinkSession creates a link session.
 	//
 	// Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 	//
-	// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
-	// `existing_link_id` beside them.
+	// Only `customer_user.id` and `redirect_uri` are required. To reconnect or modify an existing link, also send
+	// its id as `existing_link_id`.
 	//
-	// Creating a session twice is harmless: one that nobody uses expires.
+	// Creating a second session is harmless: a session that is not used expires.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /link-session (the `CreateLinkSession` operationId).
 	CreateLinkSession(ctx context.Context, body CreateLinkSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ExchangeTokenWithBody /link-session/exchange-token
+	// ExchangeTokenWithBody exchanges a token for a link.
 	//
-	// Exchanges what Connect's success callback returned for the link.
+	// Exchanges the exchangeable token from Connect's success callback for the link.
 	//
-	// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
-	// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
-	// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
-	// webhook, tells.
+	// A token can be exchanged **once**. If the response is lost, the outcome is unknown: the token may have been
+	// exchanged. A repeat never exchanges it twice: if the repeat returns 400, either the first request was
+	// processed or the token was never valid. The event `link.state_changed`, which is sent to the session's webhook
+	// after an exchange, has the `link_id`.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /link-session/exchange-token (the `ExchangeToken` operationId).
 	ExchangeTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ExchangeToken /link-session/exchange-token
+	// ExchangeToken exchanges a token for a link.
 	//
-	// Exchanges what Connect's success callback returned for the link.
+	// Exchanges the exchangeable token from Connect's success callback for the link.
 	//
-	// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
-	// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
-	// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
-	// webhook, tells.
+	// A token can be exchanged **once**. If the response is lost, the outcome is unknown: the token may have been
+	// exchanged. A repeat never exchanges it twice: if the repeat returns 400, either the first request was
+	// processed or the token was never valid. The event `link.state_changed`, which is sent to the session's webhook
+	// after an exchange, has the `link_id`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -966,14 +1010,14 @@ type ClientInterface interface {
 	ExchangeToken(ctx context.Context, body ExchangeTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
-// CreateLinkSessionWithBody /link-session
+// CreateLinkSessionWithBody creates a link session.
 //
 // Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 //
-// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
-// `existing_link_id` beside them.
+// Only `customer_user.id` and `redirect_uri` are required. To reconnect or modify an existing link, also send
+// its id as `existing_link_id`.
 //
-// Creating a session twice is harmless: one that nobody uses expires.
+// Creating a second session is harmless: a session that is not used expires.
 //
 // Takes any type of body and a specified content type.
 //
@@ -990,14 +1034,14 @@ func (c *Client) CreateLinkSessionWithBody(ctx context.Context, contentType stri
 	return c.Client.Do(req)
 }
 
-// CreateLinkSession /link-session
+// CreateLinkSession creates a link session.
 //
 // Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 //
-// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
-// `existing_link_id` beside them.
+// Only `customer_user.id` and `redirect_uri` are required. To reconnect or modify an existing link, also send
+// its id as `existing_link_id`.
 //
-// Creating a session twice is harmless: one that nobody uses expires.
+// Creating a second session is harmless: a session that is not used expires.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1014,14 +1058,14 @@ func (c *Client) CreateLinkSession(ctx context.Context, body CreateLinkSessionJS
 	return c.Client.Do(req)
 }
 
-// ExchangeTokenWithBody /link-session/exchange-token
+// ExchangeTokenWithBody exchanges a token for a link.
 //
-// Exchanges what Connect's success callback returned for the link.
+// Exchanges the exchangeable token from Connect's success callback for the link.
 //
-// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
-// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
-// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
-// webhook, tells.
+// A token can be exchanged **once**. If the response is lost, the outcome is unknown: the token may have been
+// exchanged. A repeat never exchanges it twice: if the repeat returns 400, either the first request was
+// processed or the token was never valid. The event `link.state_changed`, which is sent to the session's webhook
+// after an exchange, has the `link_id`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1038,14 +1082,14 @@ func (c *Client) ExchangeTokenWithBody(ctx context.Context, contentType string, 
 	return c.Client.Do(req)
 }
 
-// ExchangeToken /link-session/exchange-token
+// ExchangeToken exchanges a token for a link.
 //
-// Exchanges what Connect's success callback returned for the link.
+// Exchanges the exchangeable token from Connect's success callback for the link.
 //
-// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
-// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
-// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
-// webhook, tells.
+// A token can be exchanged **once**. If the response is lost, the outcome is unknown: the token may have been
+// exchanged. A repeat never exchanges it twice: if the repeat returns 400, either the first request was
+// processed or the token was never valid. The event `link.state_changed`, which is sent to the session's webhook
+// after an exchange, has the `link_id`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1186,56 +1230,56 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
-	// CreateLinkSessionWithBodyWithResponse /link-session
+	// CreateLinkSessionWithBodyWithResponse creates a link session.
 	//
 	// Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 	//
-	// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
-	// `existing_link_id` beside them.
+	// Only `customer_user.id` and `redirect_uri` are required. To reconnect or modify an existing link, also send
+	// its id as `existing_link_id`.
 	//
-	// Creating a session twice is harmless: one that nobody uses expires.
+	// Creating a second session is harmless: a session that is not used expires.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /link-session (the `CreateLinkSession` operationId).
 	CreateLinkSessionWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateLinkSessionResult, error)
 
-	// CreateLinkSessionWithResponse /link-session
+	// CreateLinkSessionWithResponse creates a link session.
 	//
 	// Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 	//
-	// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
-	// `existing_link_id` beside them.
+	// Only `customer_user.id` and `redirect_uri` are required. To reconnect or modify an existing link, also send
+	// its id as `existing_link_id`.
 	//
-	// Creating a session twice is harmless: one that nobody uses expires.
+	// Creating a second session is harmless: a session that is not used expires.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /link-session (the `CreateLinkSession` operationId).
 	CreateLinkSessionWithResponse(ctx context.Context, body CreateLinkSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateLinkSessionResult, error)
 
-	// ExchangeTokenWithBodyWithResponse /link-session/exchange-token
+	// ExchangeTokenWithBodyWithResponse exchanges a token for a link.
 	//
-	// Exchanges what Connect's success callback returned for the link.
+	// Exchanges the exchangeable token from Connect's success callback for the link.
 	//
-	// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
-	// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
-	// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
-	// webhook, tells.
+	// A token can be exchanged **once**. If the response is lost, the outcome is unknown: the token may have been
+	// exchanged. A repeat never exchanges it twice: if the repeat returns 400, either the first request was
+	// processed or the token was never valid. The event `link.state_changed`, which is sent to the session's webhook
+	// after an exchange, has the `link_id`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /link-session/exchange-token (the `ExchangeToken` operationId).
 	ExchangeTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ExchangeTokenResult, error)
 
-	// ExchangeTokenWithResponse /link-session/exchange-token
+	// ExchangeTokenWithResponse exchanges a token for a link.
 	//
-	// Exchanges what Connect's success callback returned for the link.
+	// Exchanges the exchangeable token from Connect's success callback for the link.
 	//
-	// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
-	// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
-	// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
-	// webhook, tells.
+	// A token can be exchanged **once**. If the response is lost, the outcome is unknown: the token may have been
+	// exchanged. A repeat never exchanges it twice: if the repeat returns 400, either the first request was
+	// processed or the token was never valid. The event `link.state_changed`, which is sent to the session's webhook
+	// after an exchange, has the `link_id`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1251,7 +1295,7 @@ type CreateLinkSessionResult struct {
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *Unauthorized
 	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *Error
+	JSON403 *APIError
 	// JSON422 the response for an HTTP 422 `application/json` response
 	JSON422 *ValidationFailed
 	// JSON429 the response for an HTTP 429 `application/json` response
@@ -1269,7 +1313,7 @@ func (r CreateLinkSessionResult) GetJSON401() *Unauthorized {
 }
 
 // GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r CreateLinkSessionResult) GetJSON403() *Error {
+func (r CreateLinkSessionResult) GetJSON403() *APIError {
 	return r.JSON403
 }
 
@@ -1318,7 +1362,7 @@ type ExchangeTokenResult struct {
 	// JSON201 the response for an HTTP 201 `application/json` response
 	JSON201 *ExchangeTokenResponse
 	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *Error
+	JSON400 *APIError
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *Unauthorized
 	// JSON422 the response for an HTTP 422 `application/json` response
@@ -1333,7 +1377,7 @@ func (r ExchangeTokenResult) GetJSON201() *ExchangeTokenResponse {
 }
 
 // GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r ExchangeTokenResult) GetJSON400() *Error {
+func (r ExchangeTokenResult) GetJSON400() *APIError {
 	return r.JSON400
 }
 
@@ -1381,14 +1425,14 @@ func (r ExchangeTokenResult) ContentType() string {
 	return ""
 }
 
-// CreateLinkSessionWithBodyWithResponse /link-session
+// CreateLinkSessionWithBodyWithResponse creates a link session.
 //
 // Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 //
-// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
-// `existing_link_id` beside them.
+// Only `customer_user.id` and `redirect_uri` are required. To reconnect or modify an existing link, also send
+// its id as `existing_link_id`.
 //
-// Creating a session twice is harmless: one that nobody uses expires.
+// Creating a second session is harmless: a session that is not used expires.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1401,14 +1445,14 @@ func (c *ClientWithResponses) CreateLinkSessionWithBodyWithResponse(ctx context.
 	return ParseCreateLinkSessionResult(rsp)
 }
 
-// CreateLinkSessionWithResponse /link-session
+// CreateLinkSessionWithResponse creates a link session.
 //
 // Creates a link session for one end user and returns the token that MoneyKit Connect starts with.
 //
-// `customer_user.id` and `redirect_uri` are enough. To reconnect or modify a link that exists, send its id as
-// `existing_link_id` beside them.
+// Only `customer_user.id` and `redirect_uri` are required. To reconnect or modify an existing link, also send
+// its id as `existing_link_id`.
 //
-// Creating a session twice is harmless: one that nobody uses expires.
+// Creating a second session is harmless: a session that is not used expires.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1421,14 +1465,14 @@ func (c *ClientWithResponses) CreateLinkSessionWithResponse(ctx context.Context,
 	return ParseCreateLinkSessionResult(rsp)
 }
 
-// ExchangeTokenWithBodyWithResponse /link-session/exchange-token
+// ExchangeTokenWithBodyWithResponse exchanges a token for a link.
 //
-// Exchanges what Connect's success callback returned for the link.
+// Exchanges the exchangeable token from Connect's success callback for the link.
 //
-// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
-// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
-// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
-// webhook, tells.
+// A token can be exchanged **once**. If the response is lost, the outcome is unknown: the token may have been
+// exchanged. A repeat never exchanges it twice: if the repeat returns 400, either the first request was
+// processed or the token was never valid. The event `link.state_changed`, which is sent to the session's webhook
+// after an exchange, has the `link_id`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1441,14 +1485,14 @@ func (c *ClientWithResponses) ExchangeTokenWithBodyWithResponse(ctx context.Cont
 	return ParseExchangeTokenResult(rsp)
 }
 
-// ExchangeTokenWithResponse /link-session/exchange-token
+// ExchangeTokenWithResponse exchanges a token for a link.
 //
-// Exchanges what Connect's success callback returned for the link.
+// Exchanges the exchangeable token from Connect's success callback for the link.
 //
-// The token can be exchanged **once**. When no answer arrives, whether the exchange took place is unknown: a
-// repeat that succeeds is the first to have an effect, and one that is refused with a 400 leaves it open whether
-// the first took effect or the token was never valid. The event `link.state_changed`, sent to the session's
-// webhook, tells.
+// A token can be exchanged **once**. If the response is lost, the outcome is unknown: the token may have been
+// exchanged. A repeat never exchanges it twice: if the repeat returns 400, either the first request was
+// processed or the token was never valid. The event `link.state_changed`, which is sent to the session's webhook
+// after an exchange, has the `link_id`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1490,7 +1534,7 @@ func ParseCreateLinkSessionResult(rsp *http.Response) (*CreateLinkSessionResult,
 		response.JSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Error
+		var dest APIError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -1537,7 +1581,7 @@ func ParseExchangeTokenResult(rsp *http.Response) (*ExchangeTokenResult, error) 
 		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest Error
+		var dest APIError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

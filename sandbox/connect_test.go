@@ -428,7 +428,7 @@ func TestConnectRelink(t *testing.T) {
 func TestConnectFeatures(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
-	const features = `, "customer_user": {"id": "ada", "email": {"address": "ada@example.com"}}, "connect_features": {"issue_reporter": true,
+	const features = `, "customer_user": {"id": "ada-1", "email": {"address": "ada@example.com"}}, "connect_features": {"issue_reporter": true,
 		"enable_money_id": true, "duplicate_institution_rejected": true, "connect_manually": true, "permit_only_one_account": true}`
 	v := visit(t, srv, features)
 	v.must("sign-in", signInAtAlderCreek)
@@ -458,7 +458,7 @@ func TestConnectFeatures(t *testing.T) {
 		byHand.must("finish", `"account_ids": ["acc_manual_1"]`)
 	}
 	// Another user is not concerned.
-	stranger := config(t, visit(t, srv, strings.Replace(features, `"ada"`, `"eve"`, 1)).page("/start", app))
+	stranger := config(t, visit(t, srv, strings.Replace(features, `"ada-1"`, `"eve-1"`, 1)).page("/start", app))
 	for _, item := range stranger["institutions"].([]any) {
 		if in := item.(map[string]any); in["linked"] != false || in["remembered"] != false {
 			t.Errorf("institution: %v", in)

@@ -32,7 +32,7 @@ func TestViolationsAreLoud(t *testing.T) {
 		var reported []string
 		s := New()
 		s.violation = func(message string) { reported = append(reported, message) }
-		r := httptest.NewRequest("POST", "/link-session", strings.NewReader(`{"customer_user": {"id": "u"}, "redirect_uri": "http://localhost"}`))
+		r := httptest.NewRequest("POST", "/link-session", strings.NewReader(`{"customer_user": {"id": "user-1"}, "redirect_uri": "http://localhost"}`))
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Authorization", "Bearer "+s.newToken(time.Now().Add(time.Hour)))
 		w := httptest.NewRecorder()

@@ -119,7 +119,7 @@ func (s *Sandbox) sessionFaults(body map[string]any) []fault422 {
 }
 
 func writeFaults(w http.ResponseWriter, faults []fault422) {
-	writeJSON(w, http.StatusUnprocessableEntity, gen.ValidationErrorResponse{
+	writeJSON(w, http.StatusUnprocessableEntity, gen.HTTPValidationError{
 		ErrorCode:        "api_error.request.validation_failed",
 		ErrorMessage:     "The request is invalid.",
 		ValidationErrors: faults,

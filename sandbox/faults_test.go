@@ -44,7 +44,7 @@ func TestValidationErrors(t *testing.T) {
 			"link_tags": ["fine", "-s3cr3t", "` + strings.Repeat("s3cr3t", 20) + `"],
 			"custom_sandbox_data": {"accounts": [{"account_type": "depository.checking", "name": "s3cr3t"}]}
 		}`, []string{
-			"body customer_user email address value_error.min_length",
+			"body customer_user email address value_error.min_length", "body customer_user email address value_error.pattern",
 			"body customer_user email customer_verified_at value_error.date_time",
 			"body customer_user id value_error.missing",
 			"body customer_user phone country value_error.enum",
@@ -78,7 +78,7 @@ func TestValidationErrors(t *testing.T) {
 
 func checkFaults(t *testing.T, got reply, want []string) {
 	t.Helper()
-	var body gen.ValidationErrorResponse
+	var body gen.HTTPValidationError
 	if err := json.Unmarshal([]byte(got.body), &body); err != nil || got.status != http.StatusUnprocessableEntity {
 		t.Fatalf("got %d %s", got.status, got.body)
 	}
@@ -204,7 +204,7 @@ func TestRedirectOrigins(t *testing.T) {
 		"http://10.0.0.1/":                403,
 		"https://app.example.evil.test/x": 403,
 	} {
-		body, _ := json.Marshal(gen.CreateLinkSessionRequest{CustomerUser: gen.LinkSessionCustomerUser{ID: "u"}, RedirectURI: uri})
+		body, _ := json.Marshal(gen.CreateLinkSessionRequest{CustomerUser: gen.LinkSessionCustomerUser{ID: "user-1"}, RedirectURI: uri})
 		if got := post(t, srv, "/link-session", token, string(body)); got.status != want {
 			t.Errorf("%s: %d %s, want %d", uri, got.status, got.body, want)
 		}

@@ -19,7 +19,7 @@ type reply struct {
 }
 
 func (r reply) errorCode() string {
-	var e gen.Error
+	var e gen.APIError
 	json.Unmarshal([]byte(r.body), &e)
 	return e.ErrorCode
 }

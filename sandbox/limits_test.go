@@ -40,15 +40,15 @@ func TestRateLimits(t *testing.T) {
 		status     int
 		retryAfter string
 	}{
-		{"a", 201, ""}, {"a", 201, ""}, {"a", 429, "60"}, // the user's limit
-		{"b", 201, ""}, {"b", 201, ""}, {"c", 429, "60"}, // the application's, which what was refused counts towards
+		{"ada-1", 201, ""}, {"ada-1", 201, ""}, {"ada-1", 429, "60"}, // the user's limit
+		{"bob-1", 201, ""}, {"bob-1", 201, ""}, {"cat-1", 429, "60"}, // the application's, which what was refused counts towards
 	} {
 		if got := create(test.user); got.status != test.status || got.header.Get("Retry-After") != test.retryAfter {
 			t.Errorf("%d: %+v, want %+v", i, got, test)
 		}
 	}
 	srv.Advance(time.Minute)
-	if got := create("a"); got.status != 201 {
+	if got := create("ada-1"); got.status != 201 {
 		t.Errorf("a minute later: %+v", got)
 	}
 }

@@ -23,7 +23,7 @@ func (s operations) CreateLinkSession(_ context.Context, request server.CreateLi
 	body := *request.Body
 	if retryAfter, ok := s.allow("user "+body.CustomerUser.ID, s.limits.LinkSessionPerUser); !ok {
 		return server.CreateLinkSession429JSONResponse{RateLimitedJSONResponse: server.RateLimitedJSONResponse{
-			Body:    gen.Error{ErrorCode: codeLimited, ErrorMessage: messageLimited},
+			Body:    gen.APIError{ErrorCode: codeLimited, ErrorMessage: messageLimited},
 			Headers: server.RateLimitedResponseHeaders{RetryAfter: retryAfter},
 		}}, nil
 	}

@@ -158,8 +158,8 @@ func (l *Link) apply(now time.Time, request gen.CreateLinkSessionRequest, declin
 		l.CustomSandboxData = request.CustomSandboxData
 	}
 
-	fetched := func(settings gen.ProductSettings) gen.LinkProduct {
-		return gen.LinkProduct{RefreshedAt: at, LastAttemptedAt: at, Settings: settings}
+	fetched := func(settings gen.ProductSettings) gen.LinkProductResponse {
+		return gen.LinkProductResponse{RefreshedAt: at, LastAttemptedAt: at, Settings: settings}
 	}
 	products := &l.Products
 	products.Accounts = fetched(products.Accounts.Settings)
@@ -191,7 +191,7 @@ func (l *Link) apply(now time.Time, request gen.CreateLinkSessionRequest, declin
 func askedFor(settings gen.LinkSessionSettingOverrides) map[gen.Product]gen.ProductSettings {
 	asked := map[gen.Product]gen.ProductSettings{}
 	for _, permission := range settings.LinkPermissions.Requested {
-		asked[permission.Scope] = gen.ProductSettings{Reason: permission.Reason, RequirePermission: permission.Required}
+		asked[gen.Product(permission.Scope)] = gen.ProductSettings{Reason: permission.Reason, RequirePermission: permission.Required}
 	}
 	products := settings.Products
 	if p := products.AccountNumbers; p != nil {

@@ -70,7 +70,7 @@ func TestLinkIsWhatTheSessionAskedFor(t *testing.T) {
 	if len(held) != 1 {
 		t.Fatalf("%d links are held", len(held))
 	}
-	want := []gen.SandboxAccount{{AccountType: "depository.checking", Name: "Checking", AccountNumber: "123"}}
+	want := []gen.CustomSandboxAccount{{AccountType: "depository.checking", Name: "Checking", AccountNumber: "123"}}
 	if held[0].CustomerUserID != "user-42" || !reflect.DeepEqual(held[0].Countries, []gen.Country{"GB", "US"}) ||
 		!reflect.DeepEqual(held[0].CustomSandboxData.Accounts, want) {
 		t.Errorf("held: %+v", held[0])
@@ -130,7 +130,7 @@ func TestExistingLink(t *testing.T) {
 	}
 
 	// Without a webhook it is removed.
-	third := exchanged(t, srv, token, fmt.Sprintf(`{"customer_user": {"id": "u"}, "redirect_uri": "http://localhost/",
+	third := exchanged(t, srv, token, fmt.Sprintf(`{"customer_user": {"id": "user-1"}, "redirect_uri": "http://localhost/",
 		"existing_link_id": %q, "link_tags": ["new"]}`, first["link_id"]))
 	checkFields(t, third, map[string]any{"webhook": nil, "link_tags": []any{"new"}})
 

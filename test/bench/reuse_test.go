@@ -90,7 +90,7 @@ func TestConnectionsAreReused(t *testing.T) {
 			call := func() {
 				var info api.HTTPInfo
 				_, err := client.CreateLinkSession(context.Background(), gen.CreateLinkSessionRequest{
-					CustomerUser: gen.LinkSessionCustomerUser{ID: "u"}, RedirectURI: "https://yourdomain.com",
+					CustomerUser: gen.LinkSessionCustomerUser{ID: "user-1"}, RedirectURI: "https://yourdomain.com",
 				}, api.WithHTTPInfo(&info))
 				if info.StatusCode == 0 {
 					t.Errorf("no answer: %v", err)

@@ -82,7 +82,7 @@ func flow(t *testing.T, base, id, secret string) {
 		t.Fatal(err)
 	}
 	token := decode(t, res, 201)["access_token"].(string)
-	session := call(t, base+"/link-session", token, `{"customer_user": {"id": "u"}, "redirect_uri": "http://localhost:3000/oauth.html"}`, 201)["link_session_token"].(string)
+	session := call(t, base+"/link-session", token, `{"customer_user": {"id": "user-1"}, "redirect_uri": "http://localhost:3000/oauth.html"}`, 201)["link_session_token"].(string)
 	exchangeable := call(t, base+"/sandbox/complete", "", `{"link_session_token": "`+session+`"}`, 200)["exchangeable_token"].(string)
 	link := call(t, base+"/link-session/exchange-token", token, `{"exchangeable_token": "`+exchangeable+`"}`, 201)
 	if !strings.HasPrefix(link["link_id"].(string), "mk_") {
@@ -90,9 +90,9 @@ func flow(t *testing.T, base, id, secret string) {
 	}
 	// The published limits are on: the one above and 19 more, for the same user.
 	for range 19 {
-		call(t, base+"/link-session", token, `{"customer_user": {"id": "u"}, "redirect_uri": "http://localhost:3000/oauth.html"}`, 201)
+		call(t, base+"/link-session", token, `{"customer_user": {"id": "user-1"}, "redirect_uri": "http://localhost:3000/oauth.html"}`, 201)
 	}
-	call(t, base+"/link-session", token, `{"customer_user": {"id": "u"}, "redirect_uri": "http://localhost:3000/oauth.html"}`, 429)
+	call(t, base+"/link-session", token, `{"customer_user": {"id": "user-1"}, "redirect_uri": "http://localhost:3000/oauth.html"}`, 429)
 }
 
 // call posts body, or gets if there is none.

@@ -193,14 +193,14 @@ type RateLimitedResponseHeaders struct {
 	RetryAfter string
 }
 type RateLimitedJSONResponse struct {
-	Body Error
+	Body APIError
 
 	Headers RateLimitedResponseHeaders
 }
 
-type UnauthorizedJSONResponse Error
+type UnauthorizedJSONResponse APIError
 
-type ValidationFailedJSONResponse ValidationErrorResponse
+type ValidationFailedJSONResponse HTTPValidationError
 
 type CreateLinkSessionRequestObject struct {
 	Body *CreateLinkSessionJSONRequestBody
@@ -238,7 +238,7 @@ func (response CreateLinkSession401JSONResponse) VisitCreateLinkSessionResponse(
 	return err
 }
 
-type CreateLinkSession403JSONResponse Error
+type CreateLinkSession403JSONResponse APIError
 
 func (response CreateLinkSession403JSONResponse) VisitCreateLinkSessionResponse(w http.ResponseWriter) error {
 
@@ -303,7 +303,7 @@ func (response ExchangeToken201JSONResponse) VisitExchangeTokenResponse(w http.R
 	return err
 }
 
-type ExchangeToken400JSONResponse Error
+type ExchangeToken400JSONResponse APIError
 
 func (response ExchangeToken400JSONResponse) VisitExchangeTokenResponse(w http.ResponseWriter) error {
 

@@ -179,7 +179,7 @@ func TestAnInvalidRequestNamesItsFaults(t *testing.T) {
 	invalid := request("")
 	invalid.LinkTags = mk.NewOptNilStringArray([]string{"fine", "-"})
 	res, err := client(t).CreateLinkSession(t.Context(), invalid)
-	refused, ok := res.(*mk.ValidationErrorResponse)
+	refused, ok := res.(*mk.HTTPValidationError)
 	if !ok {
 		t.Fatalf("got %+v, %v", res, err)
 	}

@@ -29,7 +29,7 @@ func everyField(existingLinkID string) *mk.CreateLinkSessionRequest {
 		RedirectURI: "https://yourdomain.com/oauth.html",
 		Settings: mk.NewOptNilLinkSessionSettingOverrides(mk.LinkSessionSettingOverrides{
 			LinkPermissions: mk.NewOptNilLinkPermissions(mk.LinkPermissions{
-				Requested: mk.NewOptNilLinkPermissionScopeArray([]mk.LinkPermissionScope{
+				Requested: mk.NewOptNilRequestedLinkPermissionArray([]mk.RequestedLinkPermission{
 					{Scope: "accounts", Reason: "show your balance", Required: true},
 				}),
 			}),
@@ -53,11 +53,11 @@ func everyField(existingLinkID string) *mk.CreateLinkSessionRequest {
 			ConnectManually: yes, PermitOnlyOneAccount: yes, PermitOnlyDepositoryAccounts: yes,
 		}),
 		CustomSandboxData: mk.NewOptNilCustomSandboxData(mk.CustomSandboxData{
-			Accounts: []mk.SandboxAccount{{
+			Accounts: []mk.CustomSandboxAccount{{
 				AccountType: "depository.checking", Name: "Checking",
 				AccountNumber: "1234567890", RoutingNumber: mk.NewOptNilString("021000021"),
 			}},
-			Owners: mk.NewOptNilSandboxOwnerArray([]mk.SandboxOwner{{
+			Owners: mk.NewOptNilOwnerArray([]mk.Owner{{
 				Names: []string{"Jane Doe"},
 				Addresses: []mk.Address{{
 					Street: mk.NewOptNilString("1 Main Street"), City: mk.NewOptNilString("Springfield"),

@@ -7,7 +7,7 @@ from moneykit.models import (
     CustomSandboxData,
     Email,
     LinkPermissions,
-    LinkPermissionScope,
+    RequestedLinkPermission,
     LinkSessionCustomerUser,
     LinkSessionCustomerUserEmail,
     LinkSessionCustomerUserPhone,
@@ -15,12 +15,12 @@ from moneykit.models import (
     MoneyKitConnectFeatures,
     PhoneNumber,
     PhoneNumberType,
-    Product,
+    LinkPermissionScope,
     ProductSettings,
     ProductsSettings,
     Provider,
-    SandboxAccount,
-    SandboxOwner,
+    CustomSandboxAccount,
+    Owner,
     TransactionsProductSettings,
 )
 
@@ -38,7 +38,7 @@ def every_field(existing_link_id: str) -> CreateLinkSessionRequest:
         redirect_uri="https://yourdomain.com/oauth.html",
         settings=LinkSessionSettingOverrides(
             link_permissions=LinkPermissions(
-                requested=[LinkPermissionScope(scope=Product.ACCOUNTS, reason="show your balance", required=True)]
+                requested=[RequestedLinkPermission(scope=LinkPermissionScope.ACCOUNTS, reason="show your balance", required=True)]
             ),
             providers=[Provider.MONEYKIT, Provider.MX],
             products=ProductsSettings(
@@ -63,9 +63,9 @@ def every_field(existing_link_id: str) -> CreateLinkSessionRequest:
             permit_only_depository_accounts=True,
         ),
         custom_sandbox_data=CustomSandboxData(
-            accounts=[SandboxAccount("depository.checking", "Checking", "1234567890", routing_number="021000021")],
+            accounts=[CustomSandboxAccount("depository.checking", "Checking", "1234567890", routing_number="021000021")],
             owners=[
-                SandboxOwner(
+                Owner(
                     names=["Jane Doe"],
                     addresses=[Address("1 Main Street", "Springfield", "IL", "62701", "US", primary=True)],
                     phone_numbers=[PhoneNumber("+15551234567", PhoneNumberType.MOBILE, primary=True)],

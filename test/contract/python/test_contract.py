@@ -17,7 +17,7 @@ from moneykit.models import (
     LinkCommon,
     LinkSessionCustomerUser,
     Provider,
-    ValidationErrorResponse,
+    HTTPValidationError,
 )
 
 URL, CLIENT_ID, CLIENT_SECRET = (os.environ["MONEYKIT_" + name] for name in ("URL", "CLIENT_ID", "CLIENT_SECRET"))
@@ -90,7 +90,7 @@ def test_a_wrong_token_is_refused():
 def test_an_invalid_request_names_its_faults():
     refused = create(customer_user=LinkSessionCustomerUser(""), link_tags=["fine", "-"])
     assert refused.status_code == 422
-    assert isinstance(refused.parsed, ValidationErrorResponse)
+    assert isinstance(refused.parsed, HTTPValidationError)
     locations = [fault.location for fault in refused.parsed.validation_errors]
     assert locations == [["body", "customer_user", "id"], ["body", "link_tags", 1]]
 

@@ -90,7 +90,7 @@ class ContractTest < Minitest::Test
     _, body = refused(422, 'api_error.request.validation_failed') do
       api.create_link_session(request(link_tags: ['fine', '-']))
     end
-    faults = MoneyKit::ValidationErrorResponse.build_from_hash(body.transform_keys(&:to_sym)).validation_errors
+    faults = MoneyKit::HTTPValidationError.build_from_hash(body.transform_keys(&:to_sym)).validation_errors
     assert_equal [['body', 'link_tags', 1]], faults.map(&:location)
   end
 

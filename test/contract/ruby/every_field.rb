@@ -14,7 +14,7 @@ def every_field(existing_link_id)
     settings: MoneyKit::LinkSessionSettingOverrides.new(
       link_permissions: MoneyKit::LinkPermissions.new(
         requested: [
-          MoneyKit::LinkPermissionScope.new(scope: MoneyKit::Product::ACCOUNTS, reason: 'show your balance', required: true)
+          MoneyKit::RequestedLinkPermission.new(scope: MoneyKit::LinkPermissionScope::ACCOUNTS, reason: 'show your balance', required: true)
         ]
       ),
       providers: [MoneyKit::Provider::MONEYKIT, MoneyKit::Provider::MX],
@@ -41,12 +41,12 @@ def every_field(existing_link_id)
     ),
     custom_sandbox_data: MoneyKit::CustomSandboxData.new(
       accounts: [
-        MoneyKit::SandboxAccount.new(
+        MoneyKit::CustomSandboxAccount.new(
           account_type: 'depository.checking', name: 'Checking', account_number: '1234567890', routing_number: '021000021'
         )
       ],
       owners: [
-        MoneyKit::SandboxOwner.new(
+        MoneyKit::Owner.new(
           names: ['Jane Doe'],
           addresses: [
             MoneyKit::Address.new(

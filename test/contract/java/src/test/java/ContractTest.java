@@ -132,7 +132,7 @@ class ContractTest {
   void anInvalidRequestNamesItsFaults() throws Exception {
     var e = refused(422, "api_error.request.validation_failed",
         () -> moneykit.createLinkSession(request("").linkTags(List.of("fine", "-"))));
-    var faults = ApiClient.createDefaultObjectMapper().readValue(e.getResponseBody(), ValidationErrorResponse.class);
+    var faults = ApiClient.createDefaultObjectMapper().readValue(e.getResponseBody(), HTTPValidationError.class);
     var locations = faults.getValidationErrors().stream()
         .map(fault -> fault.getLocation().stream().map(ValidationErrorLocationItem::getActualInstance).toList()).toList();
     assertEquals(List.of(List.of("body", "customer_user", "id"), List.of("body", "link_tags", 1)), locations);
