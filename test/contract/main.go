@@ -1,14 +1,18 @@
-// Contract proves that openapi.yaml serves other languages: for each one it generates a client with the generator that
-// people of that language use, starts a sandbox, runs the tests of that language against it, and looks at what arrived
-// there.
+// Contract proves that openapi.yaml serves other languages and that the sandbox serves MoneyKit's own SDK. For each
+// client it runs tests in the client's language against a sandbox and checks the requests that the sandbox recorded.
 //
-//	go run . [language]...
+//	go run . [client]...
 //
-// It is run in its own folder, by make contract. Without arguments it runs all languages. A language is a folder here
-// with three scripts: install.sh fetches what it needs, generate.sh compiles ../../openapi.yaml into its folder generated,
-// test.sh runs its tests with MONEYKIT_URL, MONEYKIT_CLIENT_ID and MONEYKIT_CLIENT_SECRET set. The scripts find a
-// folder for what they fetch in CACHE. The exit code is 1 if a script fails, no test ran, the generator warned, or the
-// sandbox did not see what it should have.
+// It runs in its own folder, by make contract. Without arguments it runs all clients. A client has a folder here with
+// these scripts, which find a folder for downloads in CACHE:
+//
+//   - install.sh fetches what it needs.
+//   - generate.sh generates the client from ../../openapi.yaml into the folder generated. MoneyKit's SDK has none: the
+//     version in SDK is installed from PyPI.
+//   - test.sh runs the tests with MONEYKIT_URL, MONEYKIT_CLIENT_ID and MONEYKIT_CLIENT_SECRET set.
+//
+// The exit code is 1 if a script fails, no test ran, a generator warned, or a request that the tests should have sent
+// is missing.
 package main
 
 import (
@@ -45,9 +49,9 @@ func run(ctx context.Context, names []string, out io.Writer) error {
 		return err
 	}
 	var results []result
-	for _, l := range chosen {
-		fmt.Fprintf(out, "%s …\n", l.name)
-		results = append(results, l.run(ctx, cache))
+	for _, c := range chosen {
+		fmt.Fprintf(out, "%s …\n", c.name)
+		results = append(results, c.run(ctx, cache))
 		if ctx.Err() != nil {
 			break
 		}
@@ -55,30 +59,30 @@ func run(ctx context.Context, names []string, out io.Writer) error {
 	return report(out, results)
 }
 
-// choose returns the languages that names name, all of them if there are none.
-func choose(names []string) ([]language, error) {
+// choose returns the clients with these names, or all of them without names.
+func choose(names []string) ([]client, error) {
 	if len(names) == 0 {
-		return languages, nil
+		return clients, nil
 	}
-	var chosen []language
+	var chosen []client
 	for _, name := range names {
-		i := slices.IndexFunc(languages, func(l language) bool { return l.name == name })
+		i := slices.IndexFunc(clients, func(c client) bool { return c.name == name })
 		if i < 0 {
 			var known []string
-			for _, l := range languages {
-				known = append(known, l.name)
+			for _, c := range clients {
+				known = append(known, c.name)
 			}
-			return nil, fmt.Errorf("language %q is not one of %s", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("client %q is not one of %s", name, strings.Join(known, ", "))
 		}
-		chosen = append(chosen, languages[i])
+		chosen = append(chosen, clients[i])
 	}
 	return chosen, nil
 }
 
-// report prints a table of results and what went wrong. It returns an error if anything did.
+// report prints a table of the results and the errors. It returns an error if there are any.
 func report(out io.Writer, results []result) error {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "\nlanguage\tgenerator\ttests passed\tseconds\twarnings\t")
+	fmt.Fprintln(table, "\nclient\tgenerator\ttests passed\tseconds\twarnings\t")
 	passed, failed := 0, 0
 	for _, r := range results {
 		verdict := ""
@@ -87,20 +91,20 @@ func report(out io.Writer, results []result) error {
 			failed++
 			verdict = "FAILED"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%.0f\t%d\t%s\n", r.language, r.generator, r.passed, r.elapsed.Seconds(), len(r.warnings), verdict)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%.0f\t%d\t%s\n", r.client, r.generator, r.passed, r.elapsed.Seconds(), len(r.warnings), verdict)
 	}
 	table.Flush()
 	for _, r := range results {
 		for _, warning := range r.warnings {
-			fmt.Fprintf(out, "\n%s: the generator warns: %s\n", r.language, warning)
+			fmt.Fprintf(out, "\n%s: warning of the generator: %s\n", r.client, warning)
 		}
 		if r.err != nil {
-			fmt.Fprintf(out, "\n%s: %v\n", r.language, r.err)
+			fmt.Fprintf(out, "\n%s: %v\n", r.client, r.err)
 		}
 	}
-	fmt.Fprintf(out, "\n%d passed, %d failed\n", passed, failed)
+	fmt.Fprintf(out, "\n%d tests passed, %d clients failed\n", passed, failed)
 	if failed > 0 {
-		return errors.New("the contract does not serve every language")
+		return errors.New("not every client works with the contract and the sandbox")
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 
 func TestChoose(t *testing.T) {
 	t.Parallel()
-	if all, err := choose(nil); err != nil || len(all) != len(languages) {
+	if all, err := choose(nil); err != nil || len(all) != len(clients) {
 		t.Errorf("no names: %v, %v", all, err)
 	}
 	if one, err := choose([]string{"ruby"}); err != nil || len(one) != 1 || one[0].name != "ruby" {
@@ -26,61 +26,65 @@ func TestChoose(t *testing.T) {
 
 func TestReadGenerator(t *testing.T) {
 	t.Parallel()
-	for printed, want := range map[string]int{
+	for output, want := range map[string]int{
 		"generator: g 1\n[main] INFO o.o.c.TemplateManager - writing file /model/Error.java\n": 0,
 		"generator: g 1\nWarningless\n": 0,
 		"generator: g 1\n[main] WARN  o.o.codegen.utils.ModelUtils - Failed to get the schema name\n": 1,
 		"generator: g 1\nWarning(s) encountered while generating.\nWARNING parsing POST\n":            2,
 		"generator: g 1\n⚠  ambiguous\nERROR\tno\n":                                                   2,
 	} {
-		name, warnings := readGenerator([]byte(printed))
+		name, warnings := readGenerator([]byte(output))
 		if name != "g 1" || len(warnings) != want {
-			t.Errorf("%q: got %q, %q, want %d warnings", printed, name, warnings, want)
+			t.Errorf("%q: got %q, %q, want %d warnings", output, name, warnings, want)
 		}
 	}
 }
 
 func TestCountPassed(t *testing.T) {
 	t.Parallel()
-	for _, l := range languages {
-		printed := map[string]string{
+	const pytest = "...   [100%]\n3 passed in 0.43s\n"
+	for _, c := range clients {
+		output := map[string]string{
 			"typescript": "1..7\n# tests 3\n# pass 3\n# fail 0\n# cancelled 0\n",
-			"python":     "...   [100%]\n3 passed in 0.43s\n",
+			"python":     pytest,
+			"sdk-0.2.3":  pytest,
+			"sdk-0.1.15": pytest,
 			"ruby":       "Finished\n\n3 runs, 12 assertions, 0 failures, 0 errors, 0 skips\n",
 			"java":       "[INFO] Tests run: 3, Failures: 0, Errors: 0, Skipped: 0, Time elapsed: 1 s\n[INFO] Tests run: 3, Failures: 0, Errors: 0, Skipped: 0\n",
 			"go":         "--- PASS: TestA (0.00s)\n--- PASS: TestB (0.00s)\n    --- PASS: TestB/c (0.00s)\n--- PASS: TestD (0.00s)\nPASS\n",
-		}[l.name]
-		if n, err := l.countPassed([]byte(printed)); n != 3 || err != nil {
-			t.Errorf("%s: %d, %v", l.name, n, err)
+		}[c.name]
+		if n, err := c.countPassed([]byte(output)); n != 3 || err != nil {
+			t.Errorf("%s: %d, %v", c.name, n, err)
 		}
-		if _, err := l.countPassed([]byte("0 tests\n")); err == nil {
-			t.Errorf("%s: a run without tests passes", l.name)
+		if _, err := c.countPassed([]byte("0 tests\n")); err == nil {
+			t.Errorf("%s: a run without tests passes", c.name)
 		}
 	}
 }
 
 func TestReport(t *testing.T) {
 	t.Parallel()
-	good := result{language: "ruby", generator: "g 1", passed: 7, elapsed: 3 * time.Second}
+	good := result{client: "ruby", generator: "g 1", passed: 7, elapsed: 3 * time.Second}
 	var out bytes.Buffer
-	if err := report(&out, []result{good}); err != nil || !strings.Contains(out.String(), "\n7 passed, 0 failed\n") {
+	if err := report(&out, []result{good}); err != nil || !strings.Contains(out.String(), "\n7 tests passed, 0 clients failed\n") {
 		t.Errorf("%v\n%s", err, &out)
 	}
-	bad := result{language: "java", warnings: []string{"WARN mind this"}, err: errors.New("no such file")}
+	bad := result{client: "java", warnings: []string{"WARN mind this"}, err: errors.New("no such file")}
 	out.Reset()
 	err := report(&out, []result{good, bad})
 	if err == nil {
 		t.Error("a failure is not reported")
 	}
-	for _, want := range []string{"FAILED", "java: no such file", "WARN mind this", "\n7 passed, 1 failed\n"} {
+	for _, want := range []string{"FAILED", "java: no such file", "WARN mind this", "\n7 tests passed, 1 clients failed\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
 	}
 }
 
-func TestCheckArrived(t *testing.T) {
+func TestCheckRequests(t *testing.T) {
 	t.Parallel()
+	var generated, official = client{}, client{sdk: "0.2.3"}
 	all := func() []sandbox.Request {
 		header := http.Header{"Moneykit-Version": {"2023-02-18"}}
 		minimal := `{"redirect_uri":"https://yourdomain.com/oauth.html","customer_user":{"id":"user-42"}}`
@@ -97,11 +101,18 @@ func TestCheckArrived(t *testing.T) {
 			{Path: "/sandbox/complete", Status: 200},
 		}
 	}
-	if err := checkArrived(all()); err != nil {
+	if err := generated.checkRequests(all()); err != nil {
 		t.Fatal(err)
 	}
+	if official.checkRequests(all()) == nil {
+		t.Error("a 403 is not missed")
+	}
+	forbidden := sandbox.Request{Operation: sandbox.CreateLinkSession, Status: 403, Header: all()[1].Header}
+	if err := official.checkRequests(append(all(), forbidden)); err != nil {
+		t.Error(err)
+	}
 	for i := range all()[:8] {
-		if checkArrived(append(all()[:i:i], all()[i+1:]...)) == nil {
+		if generated.checkRequests(append(all()[:i:i], all()[i+1:]...)) == nil {
 			t.Errorf("request %d is not missed", i)
 		}
 	}
@@ -111,12 +122,12 @@ func TestCheckArrived(t *testing.T) {
 		"field absent": func(r []sandbox.Request) { r[2].Body = strings.Replace(r[2].Body, `"webhook"`, `"hook"`, 1) },
 		"other time":   func(r []sandbox.Request) { r[2].Body = strings.Replace(r[2].Body, `09:14:11Z`, `04:14:11Z`, 1) },
 		"no link": func(r []sandbox.Request) {
-			r[2].Body = strings.Replace(r[2].Body, `the link that the test made before`, ``, 1)
+			r[2].Body = strings.Replace(r[2].Body, `a link that the test created`, ``, 1)
 		},
 	} {
 		requests := all()
 		spoil(requests)
-		if checkArrived(requests) == nil {
+		if generated.checkRequests(requests) == nil {
 			t.Errorf("%s: not noticed", name)
 		}
 	}

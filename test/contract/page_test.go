@@ -26,8 +26,8 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := bytes.Count(want, []byte("\n<!-- copy ")); n < 2*len(languages) {
-		t.Errorf("the page shows %d pieces; it should have a command and code for each of %d languages", n, len(languages))
+	if n := bytes.Count(want, []byte("\n<!-- copy ")); n < 2*5 {
+		t.Errorf("the page shows %d pieces; it should have a command and code for each of 5 languages", n)
 	}
 	if bytes.Equal(is, want) {
 		return

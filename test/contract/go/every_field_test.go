@@ -3,8 +3,8 @@ package contract
 import (
 	"time"
 
-	mk "github.com/moneykit/moneykit-go/test/contract/go/generated/moneykit"
 	"github.com/moneykit/moneykit-go/gen"
+	mk "github.com/moneykit/moneykit-go/test/contract/go/generated/moneykit"
 )
 
 // everyField is a request with every field of the contract, as wire/every-field.json has it.

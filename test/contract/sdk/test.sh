@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+set -euo pipefail
+"$CACHE/venv/bin/python" -m pytest -q -p no:cacheprovider
