@@ -24,9 +24,8 @@ test: ## Every hermetic test, with the race detector where there is a C compiler
 	@$(if $(RACE),,echo "no C compiler: running without the race detector")
 	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test -timeout 5m $(RACE) ./...) || exit 1; done
 
-generate: ## Compile the contract into gen/ and into the sandbox's server
+generate: ## Compile the contract into gen/
 	go generate ./...
-	cd sandbox && go generate ./...
 
 check: fmt vet tidy generated lint spec-lint ## Everything that can be said without running the tests
 
@@ -43,7 +42,7 @@ tidy: ## go.mod and go.sum of each module are what go mod tidy makes of them
 	@for m in $(MODULES) test/contract/specdiff tools tools/lint tools/vuln; do echo "== tidy $$m"; (cd $$m && GOWORK=off go mod tidy -diff) || exit 1; done
 
 generated: generate ## Generating again gives no diff
-	@out=$$(git status --porcelain -- gen sandbox/internal); [ -z "$$out" ] || { git diff -- gen sandbox/internal; echo "$$out"; \
+	@out=$$(git status --porcelain -- gen); [ -z "$$out" ] || { git diff -- gen; echo "$$out"; \
 	echo "generated code is not what the contract makes: commit the result of make generate"; exit 1; }
 
 spec-lint: $(REDOCLY) ## Redocly's recommended rules on the contract; a warning fails too

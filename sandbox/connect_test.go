@@ -283,7 +283,7 @@ func TestConnectRefuses(t *testing.T) {
 		"no user name":                {"", "", "sign-in", `"institution_id": "alder_creek", "username": " ", "password": "b"`, "invalid_credentials"},
 		"no password":                 {"", "", "sign-in", `"institution_id": "alder_creek", "username": "a"`, "invalid_credentials"},
 		"wrong password":              {"", "", "sign-in", `"institution_id": "alder_creek", "username": "a", "password": "wrong"`, "invalid_credentials"},
-		"wrong code":                  {"", "", "sign-in", `"institution_id": "cobalt_savings", "username": "a", "password": "b", "answer": "111111"`, "user_input_incorrect"},
+		"wrong code":                  {"", "", "sign-in", `"institution_id": "cobalt_savings", "username": "a", "password": "b", "code": "111111"`, "user_input_incorrect"},
 		"out of order":                {"", "", "sign-in", `"institution_id": "driftwood_cu", "username": "a", "password": "b"`, "institution_error"},
 		"no depository account":       {`, "connect_features": {"permit_only_depository_accounts": true}`, "", "sign-in", `"institution_id": "inkwell_card", "username": "a", "password": "b"`, "no_accounts"},
 		"by hand where it is not on":  {"", "", "manual", manually, "institution_error"},

@@ -3,12 +3,9 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,26 +17,52 @@ import (
 	"github.com/moneykit/moneykit-go/gen"
 )
 
-// contract is openapi.yaml, read once. It is part of the module, so that an error here is one of this repository.
-var contract = sync.OnceValue(func() *openapi3.T {
-	doc, err := openapi3.NewLoader().LoadFromData(moneykit.OpenAPI())
-	if err == nil {
-		err = doc.Validate(context.Background())
-	}
+// contract is an OpenAPI document and its operations.
+type contract struct {
+	doc        *openapi3.T
+	operations []contractOperation
+}
+
+// A contractOperation is an operation with its path and method, as the validation of requests takes it.
+type contractOperation struct{ *routers.Route }
+
+func (op contractOperation) id() Operation { return Operation(op.Operation.OperationID) }
+
+// embeddedContract reads openapi.yaml once. It is part of the module, so that an error is one of this repository.
+var embeddedContract = sync.OnceValue(func() *contract {
+	c, err := readContract(moneykit.OpenAPI())
 	if err != nil {
-		panic(fmt.Sprintf("sandbox: the embedded openapi.yaml is broken: %v", err))
+		panic(fmt.Sprintf("moneykit: the embedded openapi.yaml is invalid: %v", err))
 	}
-	return doc
+	return c
 })
 
-// validation is how requests and answers are held against the contract: every fault is reported, nothing is
+func readContract(data []byte) (*contract, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := doc.Validate(context.Background()); err != nil {
+		return nil, err
+	}
+	c := &contract{doc: doc}
+	for _, path := range doc.Paths.InMatchingOrder() {
+		item := doc.Paths.Value(path)
+		for method, operation := range item.Operations() {
+			c.operations = append(c.operations, contractOperation{&routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: operation}})
+		}
+	}
+	return c, nil
+}
+
+// validation are the options for the validation of requests and responses: all errors are reported, no defaults are
 // filled in, and a timestamp may lack its zone.
 var validation = &openapi3filter.Options{
 	MultiError:            true,
 	IncludeResponseStatus: true,
 	SkipSettingDefaults:   true,
 	KeepValidatedValue:    true,
-	// The bearer token is checked before the request is validated.
+	// The access token is checked before the request is validated.
 	AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
 	SchemaValidationOptions: []openapi3.SchemaValidationOption{
 		openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(value string) error {
@@ -48,75 +71,27 @@ var validation = &openapi3filter.Options{
 	},
 }
 
-// serveOperation answers one operation of the contract: next, behind authentication, the application's rate limit
-// and validation of the request, and with its answer put into its published form and validated.
-func (s *Sandbox) serveOperation(target *routers.Route, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		input := &openapi3filter.RequestValidationInput{Request: r, Route: target, Options: validation}
-		a := newAnswer()
-		s.answerOperation(a, r, input, next)
-		if err := s.publish(a, input); err != nil {
-			s.reportViolation(w, err.Error())
-			return
+// validationInput returns what a request of this operation is validated with.
+func (op contractOperation) validationInput(r *http.Request) *openapi3filter.RequestValidationInput {
+	input := &openapi3filter.RequestValidationInput{Request: r, Route: op.Route, Options: validation, PathParams: map[string]string{}}
+	for _, parameters := range []openapi3.Parameters{op.PathItem.Parameters, op.Operation.Parameters} {
+		for _, p := range parameters {
+			if p.Value.In == openapi3.ParameterInPath {
+				input.PathParams[p.Value.Name] = r.PathValue(p.Value.Name)
+			}
 		}
-		a.send(w)
-	})
+	}
+	return input
 }
 
-func (s *Sandbox) answerOperation(a *answer, r *http.Request, input *openapi3filter.RequestValidationInput, next http.Handler) {
-	if refused, ok := s.authenticate(r); !ok {
-		a.Header().Set("WWW-Authenticate", "Bearer")
-		writeRefusal(a, refused)
-		return
-	}
-	if retryAfter, ok := s.allow("app "+input.Route.Operation.OperationID, s.limits.PerApp); !ok {
-		writeLimited(a, retryAfter)
-		return
-	}
-	if faults := s.requestFaults(r, input); len(faults) > 0 {
-		writeFaults(a, faults)
-		return
-	}
-	next.ServeHTTP(a, r)
-}
-
-// requestFaults returns everything that is wrong with a request, in the contract's terms and beyond them.
-func (s *Sandbox) requestFaults(r *http.Request, input *openapi3filter.RequestValidationInput) []fault422 {
-	data, err := io.ReadAll(r.Body)
-	if err != nil {
-		return []fault422{bodyFault("value_error.max_length", fmt.Sprintf("must not be longer than %d bytes", maxBody))}
-	}
-	r.Body = io.NopCloser(strings.NewReader(string(data)))
-	if len(data) == 0 {
-		return []fault422{bodyFault("value_error.missing", "field required")}
-	}
-	if media := input.Route.Operation.RequestBody.Value.Content.Get(r.Header.Get("Content-Type")); media == nil {
-		return []fault422{bodyFault("value_error.content_type", "must be sent with Content-Type: application/json")}
-	}
+// publish puts a response into the form that MoneyKit publishes and validates it.
+func (op contractOperation) publish(res *response, r *http.Request) error {
 	var body any
-	if err := json.Unmarshal(data, &body); err != nil {
-		message := "is not valid JSON"
-		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-			message = fmt.Sprintf("is not valid JSON: see byte %d", syntax.Offset)
-		}
-		return []fault422{bodyFault("value_error.json", message)}
+	if err := json.Unmarshal(res.body.Bytes(), &body); err != nil {
+		return fmt.Errorf("the response %d of %s is not JSON: %w", res.status, op.id(), err)
 	}
-	faults := schemaFaults(openapi3filter.ValidateRequest(r.Context(), input), body)
-	if fields, ok := body.(map[string]any); ok && input.Route.Operation.OperationID == string(CreateLinkSession) {
-		faults = append(faults, s.sessionFaults(fields)...)
-	}
-	return faults
-}
-
-// publish puts an answer into the form that MoneyKit publishes and validates it.
-func (s *Sandbox) publish(a *answer, input *openapi3filter.RequestValidationInput) error {
-	operation := input.Route.Operation
-	var body any
-	if err := json.Unmarshal(a.body.Bytes(), &body); err != nil {
-		return fmt.Errorf("%s answered %d with a body that is not JSON: %w", operation.OperationID, a.status, err)
-	}
-	if response := operation.Responses.Status(a.status); response != nil {
-		if media := response.Value.Content.Get("application/json"); media != nil {
+	if declared := op.Operation.Responses.Status(res.status); declared != nil {
+		if media := declared.Value.Content.Get("application/json"); media != nil {
 			body = published(media.Schema.Value, body)
 		}
 	}
@@ -124,22 +99,22 @@ func (s *Sandbox) publish(a *answer, input *openapi3filter.RequestValidationInpu
 	if err != nil {
 		return err
 	}
-	a.body.Reset()
-	a.body.Write(data)
-	err = openapi3filter.ValidateResponse(input.Request.Context(), (&openapi3filter.ResponseValidationInput{
-		RequestValidationInput: input,
-		Status:                 a.status,
-		Header:                 a.header,
+	res.body.Reset()
+	res.body.Write(data)
+	err = openapi3filter.ValidateResponse(r.Context(), (&openapi3filter.ResponseValidationInput{
+		RequestValidationInput: op.validationInput(r),
+		Status:                 res.status,
+		Header:                 res.header,
 		Options:                validation,
 	}).SetBodyBytes(data))
 	if err != nil {
-		return fmt.Errorf("%s answered %d in a way that openapi.yaml does not allow: %w", operation.OperationID, a.status, err)
+		return fmt.Errorf("openapi.yaml does not allow the response %d of %s: %w", res.status, op.id(), err)
 	}
 	return nil
 }
 
-// published returns value as MoneyKit sends it: with every property that schema has, null or an empty list where
-// there is nothing, and timestamps without a zone.
+// published returns value as MoneyKit sends it: with every property of its schema, and with timestamps without a zone.
+// A property that is absent gets its default, an object of defaults, an empty list or null.
 func published(schema *openapi3.Schema, value any) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -150,6 +125,8 @@ func published(schema *openapi3.Schema, value any) any {
 				value[name] = published(p, child)
 			case p.Default != nil:
 				value[name] = p.Default
+			case hasDefaults(p):
+				value[name] = published(p, map[string]any{})
 			case p.Nullable && p.Type.Is(openapi3.TypeArray):
 				value[name] = []any{}
 			case p.Nullable:
@@ -170,8 +147,12 @@ func published(schema *openapi3.Schema, value any) any {
 	return value
 }
 
-// reportViolation answers that the sandbox itself is at fault, and reports it: that is never the client's doing.
-func (s *Sandbox) reportViolation(w http.ResponseWriter, message string) {
-	s.violation(message)
-	writeRefusal(w, refusal{http.StatusInternalServerError, "sandbox_error.contract", "A bug in the sandbox: " + message})
+// hasDefaults reports whether schema is an object with a property that has a default, such as a product's settings.
+func hasDefaults(schema *openapi3.Schema) bool {
+	for _, property := range schema.Properties {
+		if property.Value.Default != nil {
+			return true
+		}
+	}
+	return false
 }

@@ -1,127 +1,175 @@
 package sandbox
 
 import (
-	"errors"
+	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
+	"slices"
 	"strings"
-
-	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
-
-	"github.com/moneykit/moneykit-go/gen"
+	"time"
 )
 
-// A fault422 is one entry of a 422's validation_errors. Its message never repeats the value.
-type fault422 = gen.ValidationError
-
-func bodyFault(kind, message string, path ...any) fault422 {
-	return fault422{Location: append([]any{"body"}, path...), Message: message, Type: kind}
+// A Fault is what goes wrong with one call.
+//
+// With Status or Drop the call is not processed, unless After is set: then it is processed, and only its response is
+// replaced or lost. With neither, the call is processed as usual, Delay later and with Header on its response.
+type Fault struct {
+	// Status is the status of the response, from 200 to 599. Zero leaves the response as it is.
+	Status int
+	// Body is the body of a response with Status. Its Content-Type is guessed unless Header has one.
+	Body string
+	// Header is set on the response, scripted or not. A Content-Length greater than that of Body cuts the response off.
+	Header http.Header
+	// Delay passes before the response. It ends early when the client disconnects or the server closes; then there is no
+	// response.
+	Delay time.Duration
+	// Drop closes the connection without a response.
+	Drop bool
+	// After lets the operation be processed before the fault. With Drop, a client cannot know the outcome.
+	After bool
 }
 
-// schemaFaults turns what the contract's validation found in body into one entry per fault.
-func schemaFaults(err error, body any) []fault422 {
-	switch err := err.(type) { //nolint:errorlint // the tree is walked node by node; As would stop at the first fault
-	case nil:
-		return nil
-	case openapi3.MultiError:
-		var all []fault422
-		for _, err := range err {
-			all = append(all, schemaFaults(err, body)...)
-		}
-		return all
-	case *openapi3filter.RequestError:
-		return schemaFaults(err.Err, body)
-	case *openapi3.SchemaError:
-		// An allOf around a reference stands for what is wrong with the schema that it refers to.
-		var inner openapi3.MultiError
-		if errors.As(err.Origin, &inner) {
-			return schemaFaults(inner, body)
-		}
-		kind, message := explain(err)
-		return []fault422{bodyFault(kind, message, location(err.JSONPointer(), body)...)}
-	}
-	return []fault422{bodyFault("value_error", "is not what this operation takes")}
+// A ScriptedFault is a fault with the operation and the number of calls that it is for.
+type ScriptedFault struct {
+	Operation Operation
+	Times     int
+	Fault     Fault
 }
 
-// location is the way through body that pointer names, with the positions in lists as numbers.
-func location(pointer []string, body any) []any {
-	path := make([]any, len(pointer))
-	for i, name := range pointer {
-		path[i] = name
-		switch in := body.(type) {
-		case map[string]any:
-			body = in[name]
-		case []any:
-			if n, err := strconv.Atoi(name); err == nil && n >= 0 && n < len(in) {
-				path[i], body = n, in[n]
-			}
-		}
+// Fail scripts a fault for the next calls of an operation. Faults that were scripted earlier for the same operation
+// come first. It returns an error, and scripts nothing, if an argument is invalid.
+func (s *Sandbox) Fail(op Operation, times int, fault Fault) error {
+	if field, problem := s.checkFault(op, times, fault); problem != "" {
+		return fmt.Errorf("moneykit: invalid fault: %s %s", strings.TrimSuffix(field, "_seconds"), problem)
 	}
-	return path
+	fault.Header = fault.Header.Clone()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, ScriptedFault{op, times, fault})
+	return nil
 }
 
-func explain(err *openapi3.SchemaError) (kind, message string) {
-	schema := err.Schema
-	switch err.SchemaField {
-	case "required":
-		return "value_error.missing", "field required"
-	case "nullable":
-		return "type_error.null", "must not be null"
-	case "type":
-		if types := schema.Type.Slice(); len(types) == 1 {
-			return "type_error." + types[0], "must be of type " + types[0]
-		}
-	case "enum":
-		var values []string
-		for _, value := range schema.Enum {
-			if value != nil {
-				values = append(values, fmt.Sprint(value))
-			}
-		}
-		return "value_error.enum", "must be one of " + strings.Join(values, ", ")
-	case "minLength":
-		return "value_error.min_length", fmt.Sprintf("must have at least %d characters", schema.MinLength)
-	case "maxLength":
-		return "value_error.max_length", fmt.Sprintf("must have at most %d characters", *schema.MaxLength)
-	case "pattern":
-		return "value_error.pattern", "must match " + schema.Pattern
-	case "format":
-		if schema.Format == "date-time" {
-			return "value_error.date_time", "must be a date and time such as 2023-02-16T09:14:11Z"
-		}
+// Faults returns the scripted faults that are left, in the order in which they were scripted. Times is the number of
+// calls that each is still for.
+func (s *Sandbox) Faults() []ScriptedFault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.Clone(s.faults)
+	for i := range all {
+		all[i].Fault.Header = all[i].Fault.Header.Clone()
 	}
-	return "value_error." + err.SchemaField, err.Reason // a Reason never holds the value
+	return all
 }
 
-// sessionFaults returns what is wrong with a session request that a schema cannot say.
-func (s *Sandbox) sessionFaults(body map[string]any) []fault422 {
-	var faults []fault422
-	if raw, ok := body["redirect_uri"].(string); ok && raw != "" {
-		switch u, err := url.Parse(raw); {
-		case err != nil || u.Scheme == "" || u.Host == "":
-			faults = append(faults, bodyFault("value_error.url", "must be an absolute URL such as https://yourdomain.com/oauth.html", "redirect_uri"))
-		case u.RawQuery != "" || u.ForceQuery:
-			faults = append(faults, bodyFault("value_error.url.query", "must not have a query string", "redirect_uri"))
-		}
-	}
-	if id, ok := body["existing_link_id"].(string); ok {
-		s.mu.Lock()
-		_, known := s.state.links[id]
-		s.mu.Unlock()
-		if !known {
-			faults = append(faults, bodyFault("value_error.unknown_link", "there is no link with this id", "existing_link_id"))
-		}
-	}
-	return faults
+// ClearFaults removes all scripted faults.
+func (s *Sandbox) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
 }
 
-func writeFaults(w http.ResponseWriter, faults []fault422) {
-	writeJSON(w, http.StatusUnprocessableEntity, gen.HTTPValidationError{
-		ErrorCode:        "api_error.request.validation_failed",
-		ErrorMessage:     "The request is invalid.",
-		ValidationErrors: faults,
+// checkFault returns what is wrong with the arguments of Fail, and with which. The fields have the names that they have
+// in JSON.
+func (s *Sandbox) checkFault(op Operation, times int, fault Fault) (field, problem string) {
+	operations := s.operations()
+	switch {
+	case !slices.Contains(operations, op):
+		return "operation", fmt.Sprintf("is %q; the operations are %s", op, join(operations))
+	case times < 1:
+		return "times", fmt.Sprintf("is %d; it must be at least 1", times)
+	case fault.Status != 0 && (fault.Status < 200 || fault.Status > 599):
+		return "status", fmt.Sprintf("is %d; it must be from 200 to 599", fault.Status)
+	case fault.Body != "" && fault.Status == 0:
+		return "body", "needs a status"
+	case fault.Body != "" && (fault.Status == http.StatusNoContent || fault.Status == http.StatusNotModified):
+		return "body", fmt.Sprintf("cannot be sent with the status %d", fault.Status)
+	case fault.Drop && fault.Status != 0:
+		return "drop", "cannot be combined with status: a dropped connection has no response"
+	case fault.Delay < 0:
+		return "delay_seconds", fmt.Sprintf("is %v; it must not be negative", fault.Delay.Seconds())
+	case fault.Status == 0 && !fault.Drop && fault.Delay == 0 && len(fault.Header) == 0:
+		return "status", "is missing, as are drop, delay_seconds and header; set one of them"
+	}
+	for name, values := range fault.Header {
+		if !validHeaderName(name) {
+			return "header", fmt.Sprintf("has the name %q; a name consists of letters, digits and hyphens", name)
+		}
+		if slices.ContainsFunc(values, func(v string) bool { return strings.ContainsFunc(v, isControl) }) {
+			return "header", fmt.Sprintf("has a line break or another control character in the value of %s", name)
+		}
+	}
+	return "", ""
+}
+
+func join(operations []Operation) string {
+	var names []string
+	for _, op := range operations {
+		names = append(names, string(op))
+	}
+	return strings.Join(names, ", ")
+}
+
+// validHeaderName reports whether name is a token of RFC 9110, section 5.6.2.
+func validHeaderName(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		letterOrDigit := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letterOrDigit && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 	})
+}
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+
+// takeFault returns the next fault for an operation and counts it.
+func (s *Sandbox) takeFault(op Operation) (Fault, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.faults, func(f ScriptedFault) bool { return f.Operation == op })
+	if i < 0 {
+		return Fault{}, false
+	}
+	fault := s.faults[i].Fault
+	if s.faults[i].Times--; s.faults[i].Times == 0 {
+		s.faults = slices.Delete(s.faults, i, i+1)
+	}
+	return fault, true
+}
+
+// serve serves a call with the fault: res becomes the response to send to w.
+func (f Fault) serve(w http.ResponseWriter, res *response, r *http.Request, operation http.Handler) {
+	if f.After {
+		operation.ServeHTTP(res, r)
+	}
+	f.wait(r.Context(), w)
+	switch {
+	case f.Drop:
+		panic(http.ErrAbortHandler) // net/http closes the connection and logs nothing
+	case f.Status != 0:
+		res.reset()
+		res.WriteHeader(f.Status)
+		res.body.WriteString(f.Body)
+		if json.Valid([]byte(f.Body)) {
+			res.header.Set("Content-Type", "application/json")
+		}
+	case !f.After:
+		operation.ServeHTTP(res, r)
+	}
+	for name, values := range f.Header {
+		res.header[http.CanonicalHeaderKey(name)] = values
+	}
+}
+
+// wait lets the delay pass, and the server's timeouts begin after it.
+func (f Fault) wait(ctx context.Context, w http.ResponseWriter) {
+	if f.Delay == 0 {
+		return
+	}
+	timeouts := http.NewResponseController(w)
+	timeouts.SetReadDeadline(time.Time{}) // an error means that there are no timeouts
+	timeouts.SetWriteDeadline(time.Time{})
+	select {
+	case <-time.After(f.Delay):
+	case <-ctx.Done():
+		panic(http.ErrAbortHandler) // the client has disconnected
+	}
 }

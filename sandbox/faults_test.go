@@ -1,235 +1,202 @@
 package sandbox_test
 
 import (
-	"encoding/json"
-	"fmt"
+	"context"
+	"errors"
+	"io"
 	"net/http"
-	"reflect"
-	"slices"
+	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
-	"github.com/getkin/kin-openapi/openapi3"
-
-	moneykit "github.com/moneykit/moneykit-go"
-	"github.com/moneykit/moneykit-go/gen"
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-func TestValidationErrors(t *testing.T) {
+func TestFailAnswersWithWhatIsScripted(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
 	token := newToken(t, srv)
-	const create, exchange = "/link-session", "/link-session/exchange-token"
+	srv.Fail(sandbox.CreateLinkSession, 2, sandbox.Fault{Status: 502, Body: "<html><body>Bad gateway</body></html>"})
+	srv.Fail(sandbox.CreateLinkSession, 1, sandbox.Fault{Status: 429, Body: `{"error_code": "x"}`, Header: http.Header{"retry-after": {"7"}}})
+	srv.Fail(sandbox.Token, 1, sandbox.Fault{Status: 503})
+	for range 2 {
+		got := post(t, srv, "/link-session", token, minimal)
+		if got.status != 502 || !strings.HasPrefix(got.header.Get("Content-Type"), "text/html") || !strings.Contains(got.body, "Bad gateway") ||
+			got.header.Get("X-Request-Id") == "" {
+			t.Errorf("got %+v", got)
+		}
+	}
+	if got := post(t, srv, "/link-session", token, minimal); got.status != 429 || got.errorCode() != "x" ||
+		got.header.Get("Retry-After") != "7" || got.header.Get("Content-Type") != "application/json" {
+		t.Errorf("got %+v", got)
+	}
+	if got := post(t, srv, "/link-session", token, minimal); got.status != 201 {
+		t.Errorf("afterwards: %+v", got)
+	}
+	if got := post(t, srv, "/auth/token", "", ""); got.status != 503 || got.body != "" {
+		t.Errorf("token: %+v", got)
+	}
+}
+
+// With After the operation is carried out, and its answer is lost or replaced; without, it is not carried out.
+func TestFailBeforeAndAfter(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	token := newToken(t, srv)
 	for name, test := range map[string]struct {
-		path, body string
-		want       []string // location and type of each fault, in any order
+		fault       sandbox.Fault
+		wantStatus  int // of the call that fails; zero for a dropped connection
+		thenOK      bool
+		wantJournal int
 	}{
-		"nothing":         {create, ``, []string{"body value_error.missing"}},
-		"cut off":         {create, `{"customer_user": {"id": "s3cr3t`, []string{"body value_error.json"}},
-		"two values":      {create, minimal + `"s3cr3t"`, []string{"body value_error.json"}},
-		"null":            {create, `null`, []string{"body type_error.null"}},
-		"a list":          {create, `["s3cr3t"]`, []string{"body type_error.object"}},
-		"an empty object": {create, `{}`, []string{"body customer_user value_error.missing", "body redirect_uri value_error.missing"}},
-		"over 1 MiB":      {create, `"` + strings.Repeat("s3cr3t", 1<<18) + `"`, []string{"body value_error.max_length"}},
-		"required fields": {create, `{"customer_user": {"id": ""}, "redirect_uri": null}`, []string{
-			"body customer_user id value_error.min_length", "body redirect_uri type_error.null"}},
-		"every kind at once": {create, `{
-			"customer_user": {"email": {"address": "s", "customer_verified_at": "s3cr3t"}, "phone": {"number": 5, "country": "s3cr3t"}},
-			"redirect_uri": "https://yourdomain.com/oauth.html?s3cr3t=1",
-			"settings": {"providers": ["mx", "s3cr3t"], "products": {"transactions": {"prefetch": "s3cr3t"}},
-				"link_permissions": {"requested": [{"scope": "identity"}]}},
-			"existing_link_id": "s3cr3t",
-			"webhook": "",
-			"link_tags": ["fine", "-s3cr3t", "` + strings.Repeat("s3cr3t", 20) + `"],
-			"custom_sandbox_data": {"accounts": [{"account_type": "depository.checking", "name": "s3cr3t"}]}
-		}`, []string{
-			"body customer_user email address value_error.min_length", "body customer_user email address value_error.pattern",
-			"body customer_user email customer_verified_at value_error.date_time",
-			"body customer_user id value_error.missing",
-			"body customer_user phone country value_error.enum",
-			"body customer_user phone number type_error.string",
-			"body redirect_uri value_error.url.query",
-			"body settings providers #1 value_error.enum",
-			"body settings products transactions prefetch type_error.boolean",
-			"body settings link_permissions requested #0 reason value_error.missing",
-			"body settings link_permissions requested #0 required value_error.missing",
-			"body existing_link_id value_error.unknown_link",
-			"body webhook value_error.min_length",
-			"body link_tags #1 value_error.pattern",
-			"body link_tags #2 value_error.max_length",
-			"body custom_sandbox_data accounts #0 account_number value_error.missing",
-		}},
-		"a path as redirect_uri": {create, strings.Replace(minimal, "https://yourdomain.com", "s3cr3t", 1), []string{"body redirect_uri value_error.url"}},
-		"no token":               {exchange, `{}`, []string{"body exchangeable_token value_error.missing"}},
-		"a number as token":      {exchange, `{"exchangeable_token": 5}`, []string{"body exchangeable_token type_error.string"}},
-		"another case":           {exchange, `{"Exchangeable_Token": "s3cr3t"}`, []string{"body exchangeable_token value_error.missing"}},
+		"dropped before":    {sandbox.Fault{Drop: true}, 0, true, 0},
+		"dropped after":     {sandbox.Fault{Drop: true, After: true}, 0, false, 0},
+		"answered before":   {sandbox.Fault{Status: 504}, 504, true, 504},
+		"answered after":    {sandbox.Fault{Status: 504, After: true}, 504, false, 504},
+		"only slower":       {sandbox.Fault{Delay: time.Nanosecond}, 201, false, 201},
+		"only slower after": {sandbox.Fault{Delay: time.Nanosecond, After: true}, 201, false, 201},
+		"only a header":     {sandbox.Fault{Header: http.Header{"X-Proxy": {"1"}}}, 201, false, 201},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			checkFaults(t, post(t, srv, test.path, token, test.body), test.want)
-		})
-	}
-	for _, contentType := range []string{"", "text/plain", "application/x-www-form-urlencoded"} {
-		header := http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {contentType}}
-		checkFaults(t, send(t, srv, http.MethodPost, create, header, minimal), []string{"body value_error.content_type"})
+		exchangeable := completed(t, srv, token, minimal)
+		srv.Fail(sandbox.ExchangeToken, 1, test.fault)
+		header := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}
+		got, err := try(t, srv, "POST", "/link-session/exchange-token", header, exchangeBody(exchangeable))
+		if got.status != test.wantStatus || (err == nil) != (test.wantStatus != 0) {
+			t.Errorf("%s: %v, %+v", name, err, got)
+		}
+		if test.fault.Header != nil && got.header.Get("X-Proxy") != "1" {
+			t.Errorf("%s: header %v", name, got.header)
+		}
+		all := srv.Requests()
+		if last := all[len(all)-1]; last.Operation != sandbox.ExchangeToken || last.Status != test.wantJournal {
+			t.Errorf("%s: recorded %s %d", name, last.Operation, last.Status)
+		}
+		if got := post(t, srv, "/link-session/exchange-token", token, exchangeBody(exchangeable)); (got.status == 201) != test.thenOK {
+			t.Errorf("%s: the next exchange got %d", name, got.status)
+		}
 	}
 }
 
-func checkFaults(t *testing.T, got reply, want []string) {
-	t.Helper()
-	var body gen.HTTPValidationError
-	if err := json.Unmarshal([]byte(got.body), &body); err != nil || got.status != http.StatusUnprocessableEntity {
-		t.Fatalf("got %d %s", got.status, got.body)
+func TestFailCutsAnAnswerOff(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	srv.Fail(sandbox.Token, 1, sandbox.Fault{Status: 201, Body: `{"access_`, Header: http.Header{"content-length": {"100"}}})
+	got, err := try(t, srv, "POST", "/auth/token", nil, "")
+	if !errors.Is(err, io.ErrUnexpectedEOF) || got.body != `{"access_` {
+		t.Errorf("got %v, %q", err, got.body)
 	}
-	var faults []string
-	for _, fault := range body.ValidationErrors {
-		var words []string
-		for _, item := range fault.Location {
-			if n, ok := item.(float64); ok {
-				item = fmt.Sprintf("#%v", n)
+}
+
+func TestFailDelay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		handler := sandbox.New()
+		if err := handler.Fail(sandbox.Token, 2, sandbox.Fault{Delay: time.Hour, Status: 503}); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		r := httptest.NewRequest("POST", "/auth/token", nil)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != 503 || time.Since(start) != time.Hour {
+			t.Errorf("status %d after %v", w.Code, time.Since(start))
+		}
+
+		// When the client goes away the delay ends, and nothing is answered.
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start = time.Now()
+		defer func() {
+			if got := recover(); got != http.ErrAbortHandler || time.Since(start) != time.Second {
+				t.Errorf("%v after %v", got, time.Since(start))
 			}
-			words = append(words, item.(string))
-		}
-		faults = append(faults, strings.Join(append(words, fault.Type), " "))
-		if fault.Message == "" {
-			t.Errorf("no message: %+v", fault)
-		}
+		}()
+		handler.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx))
+	})
+}
+
+func TestFailDelayEndsWithTheServer(t *testing.T) {
+	t.Parallel()
+	fake := &fakeTB{}
+	srv := sandbox.Start(fake)
+	srv.Fail(sandbox.Token, 1, sandbox.Fault{Delay: time.Hour})
+	done := make(chan error)
+	go func() {
+		_, err := http.Post(srv.URL+"/auth/token", "", nil)
+		done <- err
+	}()
+	for len(srv.Requests()) == 0 {
+		runtime.Gosched()
 	}
-	slices.Sort(faults)
-	slices.Sort(want)
-	if !slices.Equal(faults, want) {
-		t.Errorf("faults:\n%s\nwant:\n%s", strings.Join(faults, "\n"), strings.Join(want, "\n"))
-	}
-	if strings.Contains(got.body, "s3cr3t") {
-		t.Errorf("a value is repeated: %s", got.body)
+	fake.cleanups[0]()
+	if err := <-done; err == nil {
+		t.Error("there was an answer")
 	}
 }
 
-// Everything that the contract shows as a request is taken, and so is null wherever a field is optional.
-func TestValidRequests(t *testing.T) {
+func TestFailOverHTTP(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	if got := post(t, srv, "/sandbox/fail", "", `{"operation": "create_link_session", "times": 2, "status": 503, "body": "busy", "header": {"Retry-After": "1"}, "delay_seconds": 0.001}`); got.status != 204 {
+		t.Fatal(got)
+	}
+	for range 2 {
+		if got := post(t, srv, "/link-session", "", minimal); got.status != 503 || got.body != "busy" || got.header.Get("Retry-After") != "1" {
+			t.Errorf("got %+v", got)
+		}
+	}
+	token := newToken(t, srv)
+	exchangeable := completed(t, srv, token, minimal)
+	if got := post(t, srv, "/sandbox/fail", "", `{"operation": "exchange_token", "status": 504, "after": true}`); got.status != 204 {
+		t.Fatal(got)
+	}
+	for _, want := range []int{504, 400} { // carried out, and so not again
+		if got := post(t, srv, "/link-session/exchange-token", token, exchangeBody(exchangeable)); got.status != want {
+			t.Errorf("got %+v, want %d", got, want)
+		}
+	}
+	if got := post(t, srv, "/sandbox/fail", "", `{"operation": "token", "drop": true}`); got.status != 204 {
+		t.Fatal(got)
+	}
+	if _, err := try(t, srv, "POST", "/auth/token", nil, ""); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v", err)
+	}
+	for body, want := range map[string]string{
+		``:                                 "empty",
+		`[]`:                               "object",
+		`{"operaton": "token"}`:            "operaton",
+		`{"operation": "x", "drop": true}`: `operation is "x"; the operations are token`,
+		`{"operation": "token"}`:           "set one of them",
+		`{"operation": "token", "times": 0, "status": 500}`:              "times is 0; it must be at least 1",
+		`{"operation": "token", "status": 100}`:                          "200 to 599",
+		`{"operation": "token", "status": 600}`:                          "200 to 599",
+		`{"operation": "token", "drop": true, "body": "x"}`:              "needs a status",
+		`{"operation": "token", "drop": true, "status": 500}`:            "cannot be combined",
+		`{"operation": "token", "status": 500, "delay_seconds": -1e300}`: "negative",
+		`{"operation": "token", "status": "500"}`:                        "status",
+	} {
+		if got := post(t, srv, "/sandbox/fail", "", body); got.status != 422 || !strings.Contains(got.body, want) && !strings.Contains(got.body, strings.ReplaceAll(want, `"`, `\"`)) {
+			t.Errorf("%s: %d %s, want %s", body, got.status, got.body, want)
+		}
+	}
+}
+
+func TestAdvanceOverHTTP(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
 	token := newToken(t, srv)
-	doc, err := openapi3.NewLoader().LoadFromData(moneykit.OpenAPI())
-	if err != nil {
-		t.Fatal(err)
+	if got := post(t, srv, "/sandbox/advance", "", `{"seconds": 3600}`); got.status != 204 {
+		t.Fatal(got)
 	}
-	media := doc.Paths.Value("/link-session").Post.RequestBody.Value.Content["application/json"]
-	shown := media.Schema.Value.Example.(map[string]any)
-	shown["custom_sandbox_data"] = doc.Components.Schemas["CustomSandboxData"].Value.Example
-	body, err := json.Marshal(shown)
-	if err != nil {
-		t.Fatal(err)
+	if got := post(t, srv, "/link-session", token, minimal); got.errorCode() != "api_error.auth.expired_access_token" {
+		t.Errorf("got %+v", got)
 	}
-	if got := post(t, srv, "/link-session", token, string(body)); got.status != http.StatusCreated {
-		t.Errorf("the example: %d %s", got.status, got.body)
-	}
-
-	nulls := 0
-	everything := example(media.Schema.Value)
-	var eachOptional func(schema *openapi3.Schema, value any)
-	eachOptional = func(schema *openapi3.Schema, value any) {
-		switch value := value.(type) {
-		case map[string]any:
-			for name, property := range schema.Properties {
-				was := value[name]
-				if !slices.Contains(schema.Required, name) {
-					value[name] = nil
-					body, _ := json.Marshal(everything)
-					if got := post(t, srv, "/link-session", token, string(body)); got.status != http.StatusCreated {
-						t.Errorf("%s is null: %d %s", name, got.status, got.body)
-					}
-					nulls++
-					value[name] = was
-				}
-				eachOptional(property.Value, was)
-			}
-		case []any:
-			eachOptional(schema.Items.Value, value[0])
-		}
-	}
-	delete(everything.(map[string]any), "existing_link_id")
-	media.Schema.Value.Properties["existing_link_id"].Value.Example = nil
-	eachOptional(media.Schema.Value, everything)
-	if nulls < 50 {
-		t.Errorf("%d optional fields were tried; the contract has more", nulls)
-	}
-}
-
-// example makes a value with every property that schema has.
-func example(schema *openapi3.Schema) any {
-	for _, part := range schema.AllOf {
-		return example(part.Value)
-	}
-	switch {
-	case schema.Example != nil && !schema.Type.Is("object"): // an object's example leaves fields out
-		return schema.Example
-	case len(schema.Enum) > 0:
-		return schema.Enum[0]
-	case schema.Type.Is("object"):
-		object := map[string]any{}
-		for name, property := range schema.Properties {
-			object[name] = example(property.Value)
-		}
-		return object
-	case schema.Type.Is("array"):
-		return []any{example(schema.Items.Value)}
-	case schema.Type.Is("boolean"):
-		return true
-	case schema.Format == "date-time":
-		return "2023-02-16T09:14:11"
-	}
-	return "words"
-}
-
-func TestRedirectOrigins(t *testing.T) {
-	t.Parallel()
-	srv := sandbox.Start(t, sandbox.WithRedirectOrigins("https://App.example", "myapp://callback", "http://app.example:8080/"))
-	token := newToken(t, srv)
-	for uri, want := range map[string]int{
-		"https://app.example/oauth":       201,
-		"HTTPS://APP.example:443/oauth":   201,
-		"http://app.example:8080":         201,
-		"myapp://callback/done":           201,
-		"http://localhost:3000/oauth":     201,
-		"https://127.0.0.1:1/":            201,
-		"http://[::1]:3000/":              201,
-		"https://app.example:8443/oauth":  403,
-		"http://app.example/oauth":        403,
-		"https://yourdomain.com/":         403,
-		"https://app.example@evil.test/":  403,
-		"https://localhost.evil.test/":    403,
-		"ftp://localhost/":                403,
-		"http://10.0.0.1/":                403,
-		"https://app.example.evil.test/x": 403,
-	} {
-		body, _ := json.Marshal(gen.CreateLinkSessionRequest{CustomerUser: gen.LinkSessionCustomerUser{ID: "user-1"}, RedirectURI: uri})
-		if got := post(t, srv, "/link-session", token, string(body)); got.status != want {
-			t.Errorf("%s: %d %s, want %d", uri, got.status, got.body, want)
-		}
-	}
-}
-
-// exchanged makes a link from a JSON body and returns it as it is on the wire.
-func exchanged(t *testing.T, srv *sandbox.Server, token, body string) map[string]any {
-	t.Helper()
-	got := post(t, srv, "/link-session/exchange-token", token, exchangeBody(completed(t, srv, token, body)))
-	var answer struct {
-		LinkID string         `json:"link_id"`
-		Link   map[string]any `json:"link"`
-	}
-	if err := json.Unmarshal([]byte(got.body), &answer); err != nil || got.status != http.StatusCreated || answer.Link["link_id"] != answer.LinkID {
-		t.Fatalf("exchange: %d %s", got.status, got.body)
-	}
-	return answer.Link
-}
-
-func checkFields(t *testing.T, got map[string]any, want map[string]any) {
-	t.Helper()
-	for name, value := range want {
-		if !reflect.DeepEqual(got[name], value) {
-			t.Errorf("%s is %#v, want %#v", name, got[name], value)
+	for _, body := range []string{`{}`, `{"seconds": -1}`, `{"seconds": "1"}`} {
+		if got := post(t, srv, "/sandbox/advance", "", body); got.status != 422 || !strings.Contains(got.body, "seconds") {
+			t.Errorf("%s: %d %s", body, got.status, got.body)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func TestRateLimits(t *testing.T) {
 		retryAfter string
 	}{
 		{"ada-1", 201, ""}, {"ada-1", 201, ""}, {"ada-1", 429, "60"}, // the user's limit
-		{"bob-1", 201, ""}, {"bob-1", 201, ""}, {"cat-1", 429, "60"}, // the application's, which what was refused counts towards
+		{"bob-1", 201, ""}, {"bob-1", 201, ""}, {"cat-1", 429, "60"}, // the application's, towards which a 429 counts
 	} {
 		if got := create(test.user); got.status != test.status || got.header.Get("Retry-After") != test.retryAfter {
 			t.Errorf("%d: %+v, want %+v", i, got, test)

@@ -3,89 +3,93 @@ package sandbox
 import (
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
-	"github.com/getkin/kin-openapi/routers"
-
 	moneykit "github.com/moneykit/moneykit-go"
+	"github.com/moneykit/moneykit-go/sandbox/internal/connect"
+	"github.com/moneykit/moneykit-go/sandbox/internal/httpapi"
 )
 
-// A route is one thing that the sandbox serves.
+// A route is something that the sandbox serves; its operation is empty for what is not in the contract.
 type route struct {
-	method, path string
-	does         string // for the list at GET /; empty for what only the sandbox's own pages use
-	operation    Operation
-	handler      http.Handler
+	httpapi.Route
+	operation Operation
 }
 
-// newRoutes lists what the sandbox serves. The contract's operations come from the contract.
-func (s *Sandbox) newRoutes() []route {
-	routes := []route{
-		{"GET", "/", "this list", "", http.HandlerFunc(s.serveIndex)},
-		{"GET", "/openapi.yaml", "the contract", "", http.HandlerFunc(serveContract)},
-		{"POST", "/auth/token", "an access token for client credentials", Token, http.HandlerFunc(s.serveToken)},
+// pattern is the route's pattern in the mux.
+func (rt route) pattern() string {
+	if rt.Path == "/" {
+		return rt.Method + " /{$}"
 	}
-	operations := s.contractServer()
-	doc := contract()
-	for _, path := range doc.Paths.InMatchingOrder() {
-		item := doc.Paths.Value(path)
-		for method, operation := range item.Operations() {
-			target := &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: operation}
-			does := "operation " + operation.OperationID + " of the contract"
-			routes = append(routes, route{method, path, does, Operation(operation.OperationID), s.serveOperation(target, operations)})
-		}
-	}
-	routes = append(routes,
-		route{"POST", "/sandbox/complete", `plays the end user: {"link_session_token": "…"} gives {"exchangeable_token": "…"}`, "", http.HandlerFunc(s.serveComplete)},
-		route{"POST", "/sandbox/fail", `scripts faults: {"operation": "exchange_token", "times": 1, "status": 503}; also body, header, delay_seconds, drop, after`, "", http.HandlerFunc(s.serveFail)},
-		route{"POST", "/sandbox/advance", `moves the clock: {"seconds": 3600}`, "", http.HandlerFunc(s.serveAdvance)},
-		route{"GET", "/sandbox/links", "the links held", "", http.HandlerFunc(s.serveLinks)},
-		route{"GET", "/sandbox/requests", "what arrived, secrets redacted", "", http.HandlerFunc(s.serveRequests)},
-	)
-	routes = append(routes, s.connectRoutes()...)
-	slices.SortStableFunc(routes, func(a, b route) int { return strings.Compare(a.path, b.path) })
-	return routes
+	return rt.Method + " " + rt.Path
 }
 
-// route finds what serves r: if nothing does, a route that says so.
-func (s *Sandbox) route(r *http.Request) route {
-	var allowed []string
+// route fills s.routes and s.mux. The contract's operations come from the contract.
+func (s *Sandbox) route() {
+	add := func(method, path, description string, operation Operation, handler http.Handler) {
+		s.routes = append(s.routes, route{httpapi.Route{Method: method, Path: path, Description: description, Handler: handler}, operation})
+	}
+	add("GET", "/", "this list", "", http.HandlerFunc(s.serveIndex))
+	add("GET", "/openapi.yaml", "the contract", "", http.HandlerFunc(serveContract))
+	add("POST", "/auth/token", "an access token for client credentials", Token, http.HandlerFunc(s.serveToken))
+	for _, op := range s.contract.operations {
+		add(op.Method, op.Path, "operation "+op.Operation.OperationID+" of the contract", op.id(), s.serveOperation(op))
+	}
+	for _, rt := range slices.Concat(s.controlRoutes(), connect.New(connectBackend{s}).Routes()) {
+		s.routes = append(s.routes, route{rt, ""})
+	}
+	slices.SortStableFunc(s.routes, func(a, b route) int { return strings.Compare(a.Path, b.Path) })
+	s.mux = http.NewServeMux()
 	for _, rt := range s.routes {
-		if rt.path != r.URL.Path {
-			continue
-		}
-		if rt.method == r.Method || rt.method == http.MethodGet && r.Method == http.MethodHead {
-			return rt
-		}
-		allowed = append(allowed, rt.method)
+		s.mux.Handle(rt.pattern(), rt.Handler)
 	}
-	return route{handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if allowed != nil {
-			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			writeRefusal(w, refusal{http.StatusMethodNotAllowed, "api_error.method_not_allowed",
-				"This path takes " + strings.Join(allowed, ", ") + "."})
-			return
-		}
-		var known []string
-		for _, rt := range s.listed() {
-			known = append(known, rt.method+" "+rt.path)
-		}
-		writeRefusal(w, refusal{http.StatusNotFound, "api_error.not_found",
-			"Nothing is served at this path. There is " + strings.Join(known, ", ") + "."})
-	})}
 }
 
-// listed is the routes that are meant for others.
+// handler returns what serves r, and which operation that is.
+func (s *Sandbox) handler(r *http.Request) (http.Handler, Operation) {
+	if p := r.URL.EscapedPath(); p != path.Clean(p) { // the mux would redirect
+		return http.HandlerFunc(s.serveNotFound), ""
+	}
+	handler, pattern := s.mux.Handler(r)
+	for _, rt := range s.routes {
+		if rt.pattern() == pattern {
+			return s.mux, rt.operation // the mux sets r.PathValue
+		}
+	}
+	var status response
+	status.header = http.Header{}
+	handler.ServeHTTP(&status, r)
+	if allow := status.header.Get("Allow"); allow != "" {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", allow)
+			httpapi.WriteError(w, &httpapi.Error{Status: http.StatusMethodNotAllowed, Code: "api_error.method_not_allowed",
+				Message: "The methods of this path are " + allow + "."})
+		}), ""
+	}
+	return http.HandlerFunc(s.serveNotFound), ""
+}
+
+func (s *Sandbox) serveNotFound(w http.ResponseWriter, _ *http.Request) {
+	var known []string
+	for _, rt := range s.listed() {
+		known = append(known, rt.Method+" "+rt.Path)
+	}
+	httpapi.WriteError(w, &httpapi.Error{Status: http.StatusNotFound, Code: "api_error.not_found",
+		Message: "Nothing is served at this path. These are: " + strings.Join(known, ", ") + "."})
+}
+
+// listed returns the routes that have a description.
 func (s *Sandbox) listed() []route {
-	return slices.DeleteFunc(slices.Clone(s.routes), func(rt route) bool { return rt.does == "" })
+	return slices.DeleteFunc(slices.Clone(s.routes), func(rt route) bool { return rt.Description == "" })
 }
 
 func (s *Sandbox) serveIndex(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprint(w, "MoneyKit sandbox: link sessions end to end, in memory. Nothing here is real.\n\n")
+	fmt.Fprint(w, "MoneyKit sandbox: link sessions from start to end, in memory. Nothing here is real.\n\n")
 	for _, rt := range s.listed() {
-		fmt.Fprintf(w, "%-4s  %-29s  %s\n", rt.method, rt.path, rt.does)
+		fmt.Fprintf(w, "%-6s  %-29s  %s\n", rt.Method, rt.Path, rt.Description)
 	}
 }
 

@@ -30,6 +30,11 @@ func TestRoutes(t *testing.T) {
 	if index.status != 200 || strings.Contains(index.body, srv.ClientSecret) {
 		t.Errorf("index: %+v", index)
 	}
+	for _, path := range []string{"//link-session", "/link-session/", "/x/../link-session", "/%2e/link-session"} {
+		if got := send(t, srv, "POST", path, nil, ""); got.status != 404 || got.errorCode() != "api_error.not_found" {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
 	missing := send(t, srv, "POST", "/linksession", nil, "")
 	if missing.status != 404 || missing.errorCode() != "api_error.not_found" {
 		t.Errorf("unknown path: %+v", missing)
@@ -45,14 +50,14 @@ func TestRoutes(t *testing.T) {
 		if got := send(t, srv, method, path, nil, ""); got.status == 404 || got.status == 405 {
 			t.Errorf("%s %s: %d", method, path, got.status)
 		}
-		if got := send(t, srv, "DELETE", path, nil, ""); got.status != 405 || got.header.Get("Allow") != method {
-			t.Errorf("DELETE %s: %+v", path, got)
+		if got := send(t, srv, "PATCH", path, nil, ""); got.status != 405 || got.errorCode() != "api_error.method_not_allowed" || !strings.Contains(got.header.Get("Allow"), method) {
+			t.Errorf("PATCH %s: %+v", path, got)
 		}
 		if !strings.Contains(missing.body, method+" "+path) {
 			t.Errorf("a 404 does not name %s %s", method, path)
 		}
 	}
-	if listed != 13 {
+	if listed != 16 {
 		t.Errorf("%d routes are listed:\n%s", listed, index.body)
 	}
 	if got := send(t, srv, "HEAD", "/", nil, ""); got.status != 200 {

@@ -7,78 +7,102 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/moneykit/moneykit-go/sandbox/internal/server"
 )
 
-//go:generate env GOWORK=off go tool -modfile=../tools/go.mod oapi-codegen -config oapi-codegen.yaml ../openapi.yaml
-
 const (
-	// maxBody is how much of a request body is read. The contract's longest valid bodies are far smaller.
+	// maxBody is the maximum length of a request body that is read. The contract's longest valid bodies are far shorter.
 	maxBody = 1 << 20
+	// maxTime is the maximum of a token's lifetime, and of how far the clock can be ahead. Their sum still fits into
+	// a token.
+	maxTime = 100 * 365 * 24 * time.Hour
 
 	defaultTokenLifetime  = time.Hour
 	defaultRedirectOrigin = "https://yourdomain.com"
+	defaultMaxLinks       = 10_000
 )
 
-// A Sandbox is a MoneyKit in memory: an [http.Handler] with the token endpoint, both operations of the contract,
-// and, under /sandbox/, what its methods do for clients that are not in this process. It is safe for concurrent use.
+// A Sandbox is a MoneyKit in memory: an [http.Handler] with the token endpoint, the operations of the contract and
+// Connect, and with its own methods as endpoints under /sandbox/. It is safe for concurrent use.
 type Sandbox struct {
-	// ClientID and ClientSecret are the credentials that the token endpoint accepts. They are to be read only.
+	// ClientID and ClientSecret are the credentials that the token endpoint accepts. Do not change them.
 	ClientID, ClientSecret string
 
 	tokenLifetime time.Duration
 	origins       []string
+	hosts         []string
 	limits        RateLimits
+	legacyUserIDs bool
+	maxLinks      int
 	tokenKey      []byte
+	contract      *contract
 	routes        []route
+	mux           *http.ServeMux
 	violation     func(message string)
 
 	mu       sync.Mutex // guards what follows
 	offset   time.Duration
 	state    state
 	counters counters
-	faults   map[Operation][]script
-	journal  []*Request
+	faults   []ScriptedFault
+	requests []*Request
 }
 
-// An Option changes how [New] and [Start] set a sandbox up.
+// An Option changes how [New] and [Start] set up a sandbox.
 type Option func(*Sandbox)
 
-// WithCredentials sets the credentials that the token endpoint accepts. One that is empty is made up, as both are
-// by default.
+// WithCredentials sets the credentials that the token endpoint accepts. An empty one is generated, as both are by
+// default.
 func WithCredentials(clientID, clientSecret string) Option {
 	return func(s *Sandbox) { s.ClientID, s.ClientSecret = clientID, clientSecret }
 }
 
-// WithTokenLifetime sets how long an access token works, in whole seconds; the default is an hour. With zero or
-// less, every token has expired when it is handed out.
+// WithTokenLifetime sets how long an access token is valid, in whole seconds; the default is an hour, and the maximum
+// 100 years. With zero or less, every token has expired when it is issued.
 func WithTokenLifetime(d time.Duration) Option {
-	return func(s *Sandbox) { s.tokenLifetime = max(d, 0).Truncate(time.Second) }
+	return func(s *Sandbox) { s.tokenLifetime = min(max(d, 0), maxTime).Truncate(time.Second) }
 }
 
 // WithRedirectOrigins replaces the registered redirect origins, each written scheme://host[:port]. The default is
-// https://yourdomain.com. Besides them, http and https on localhost and loopback addresses are always registered,
-// on every port.
+// https://yourdomain.com. In addition, http and https on localhost and loopback addresses are always registered, on
+// every port.
 func WithRedirectOrigins(origins ...string) Option {
 	return func(s *Sandbox) { s.origins = origins }
 }
 
-// WithRateLimits switches rate limits on; the default is none. [PublishedRateLimits] has MoneyKit's own.
+// WithHosts adds host names, without a port, by which the endpoints under /sandbox/ can be reached. Requests to them
+// with another Host than localhost, a loopback address or one of these get a 403.
+func WithHosts(hosts ...string) Option {
+	return func(s *Sandbox) { s.hosts = append(s.hosts, hosts...) }
+}
+
+// WithRateLimits turns rate limits on; by default there are none. See [PublishedRateLimits] for MoneyKit's.
 func WithRateLimits(limits RateLimits) Option {
 	return func(s *Sandbox) { s.limits = limits }
 }
 
-// New returns a sandbox to be served by an [http.Server] of yours. Tests are better off with [Start].
-func New(opts ...Option) *Sandbox {
+// WithLegacyUserIDs makes customer_user.id match ^[a-zA-Z0-9_-]+$, as MoneyKit required before August 2024. By default
+// any id of 4 to 150 characters is valid.
+func WithLegacyUserIDs() Option {
+	return func(s *Sandbox) { s.legacyUserIDs = true }
+}
+
+// WithMaxLinks sets how many links, and how many link sessions, are kept; the default is 10,000 each. Beyond it the
+// oldest is removed for each new one.
+func WithMaxLinks(n int) Option {
+	return func(s *Sandbox) { s.maxLinks = max(n, 1) }
+}
+
+// New returns a sandbox to be served by an [http.Server] of your own. In a test, use [Start].
+func New(opts ...Option) *Sandbox { return newSandbox(embeddedContract(), opts) }
+
+func newSandbox(c *contract, opts []Option) *Sandbox {
 	s := &Sandbox{
 		tokenLifetime: defaultTokenLifetime,
 		origins:       []string{defaultRedirectOrigin},
+		maxLinks:      defaultMaxLinks,
 		tokenKey:      []byte(rand.Text()),
+		contract:      c,
 		violation:     func(string) {},
-		state:         newState(),
-		counters:      counters{},
-		faults:        map[Operation][]script{},
 	}
 	for _, opt := range opts {
 		if opt != nil {
@@ -91,74 +115,68 @@ func New(opts ...Option) *Sandbox {
 	if s.ClientSecret == "" {
 		s.ClientSecret = "sandbox_secret_" + rand.Text()
 	}
-	s.routes = s.newRoutes()
+	s.Reset()
+	s.route()
 	return s
 }
 
+// Reset removes all link sessions, links, scripted faults and recorded requests, sets the clock to the present and
+// starts the rate limits anew. The credentials and the access tokens issued before stay valid.
+func (s *Sandbox) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.offset = 0
+	s.state = newState(s.maxLinks)
+	s.counters = counters{}
+	s.faults = nil
+	s.requests = nil
+}
+
 // Advance moves the sandbox's clock forward by d: access tokens, link sessions and exchangeable tokens expire, and
-// rate limits open again, as if d had passed.
+// rate limits start anew, as if d had passed. The clock stops at 100 years ahead, and a negative d does not move it.
 func (s *Sandbox) Advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.offset += d
+	s.offset += min(max(d, 0), maxTime-s.offset)
 }
 
-// now is the sandbox's time. The caller holds s.mu.
+// now returns the sandbox's time. The caller has locked s.mu.
 func (s *Sandbox) now() time.Time { return time.Now().Add(s.offset).UTC() }
 
-// ServeHTTP answers one request: from the faults scripted for its operation if there are any, else from the state.
+// ServeHTTP responds to one request: with a fault that is scripted for its operation, or else from the state.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := "req_" + rand.Text()
 	w.Header().Set("X-Request-Id", requestID)
-	// The body is read first: only then does the server notice that a client goes away during a delay.
+	// The body is read first: only then does the server notice that a client disconnects during a delay.
 	var body []byte
 	var bodyErr error
-	if r.Body != nil { // as it is when a test hands over a client's request
+	if r.Body != nil { // as it is when a test passes a client's request
 		body, bodyErr = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	}
-	r = r.WithContext(r.Context()) // a copy: the caller's keeps its body
-	r.Body = &bufferedBody{Reader: bytes.NewReader(body), err: bodyErr}
+	r = r.WithContext(r.Context()) // a copy, so that the caller's keeps its body
+	r.Body = &readBody{Reader: bytes.NewReader(body), err: bodyErr}
 
-	rt := s.route(r)
-	entry := s.record(r, rt.operation, body)
-	fault, faulty := s.takeFault(rt.operation)
-	a := newAnswer()
-	a.header.Set("X-Request-Id", requestID)
-	switch {
-	case !faulty:
-		rt.handler.ServeHTTP(a, r)
-	case fault.After:
-		rt.handler.ServeHTTP(a, r)
-		fault.apply(r.Context(), a)
-	default:
-		if !fault.apply(r.Context(), a) {
-			rt.handler.ServeHTTP(a, r)
-		}
+	handler, operation := s.handler(r)
+	entry := s.record(r, operation, body)
+	fault, scripted := s.takeFault(operation)
+	res := newResponse()
+	res.header.Set("X-Request-Id", requestID)
+	if scripted {
+		fault.serve(w, res, r, handler)
+	} else {
+		handler.ServeHTTP(res, r)
 	}
-	s.recordStatus(entry, a.status)
-	a.send(w)
+	s.recordStatus(entry, res.status)
+	res.send(w)
 }
 
-// contractServer is the generated server on top of the operations in operations.go.
-func (s *Sandbox) contractServer() http.Handler {
-	return server.Handler(server.NewStrictHandlerWithOptions(operations{s}, nil, server.StrictHTTPServerOptions{
-		// The contract's validation lets nothing through that does not decode; if it did, this would say so.
-		RequestErrorHandlerFunc: func(w http.ResponseWriter, _ *http.Request, _ error) {
-			writeFaults(w, []fault422{bodyFault("value_error", "is not what this operation takes")})
-		},
-		ResponseErrorHandlerFunc: func(w http.ResponseWriter, _ *http.Request, err error) {
-			s.reportViolation(w, err.Error())
-		},
-	}))
-}
-
-// bufferedBody is a request body that was read already, with the error that reading ended with.
-type bufferedBody struct {
+// readBody is a request body that was read already, with the error that reading ended with.
+type readBody struct {
 	*bytes.Reader
 	err error
 }
 
-func (b *bufferedBody) Read(p []byte) (int, error) {
+func (b *readBody) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if err == io.EOF && b.err != nil {
 		err = b.err
@@ -166,40 +184,40 @@ func (b *bufferedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (b *bufferedBody) Close() error { return nil }
+func (b *readBody) Close() error { return nil }
 
-// An answer is a response that is not sent yet, so that it can be validated, replaced or lost.
-type answer struct {
+// A response is not sent yet, so that it can be validated, replaced or lost.
+type response struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func newAnswer() *answer { return &answer{header: http.Header{}} }
+func newResponse() *response { return &response{header: http.Header{}} }
 
-func (a *answer) Header() http.Header { return a.header }
+func (r *response) Header() http.Header { return r.header }
 
-func (a *answer) WriteHeader(status int) {
-	if a.status == 0 {
-		a.status = status
+func (r *response) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
 	}
 }
 
-func (a *answer) Write(p []byte) (int, error) {
-	a.WriteHeader(http.StatusOK)
-	return a.body.Write(p)
+func (r *response) Write(p []byte) (int, error) {
+	r.WriteHeader(http.StatusOK)
+	return r.body.Write(p)
 }
 
-// reset forgets all but the headers that every answer has.
-func (a *answer) reset() {
-	a.header, a.status = http.Header{}, 0
-	a.body.Reset()
+// reset removes all that was written.
+func (r *response) reset() {
+	r.header, r.status = http.Header{}, 0
+	r.body.Reset()
 }
 
-func (a *answer) send(w http.ResponseWriter) {
-	for name, values := range a.header {
+func (r *response) send(w http.ResponseWriter) {
+	for name, values := range r.header {
 		w.Header()[name] = values
 	}
-	w.WriteHeader(a.status)
-	w.Write(a.body.Bytes()) // an error here means that the client is gone
+	w.WriteHeader(r.status)
+	w.Write(r.body.Bytes()) // an error here means that the client has disconnected
 }

@@ -4,7 +4,10 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"time"
+
+	"github.com/moneykit/moneykit-go/api"
+	"github.com/moneykit/moneykit-go/auth"
+	"github.com/moneykit/moneykit-go/sandbox/internal/server"
 )
 
 // TB is what [Start] needs of a *testing.T, *testing.B or *testing.F.
@@ -18,52 +21,71 @@ type TB interface {
 // A Server is a [Sandbox] that listens on a loopback port.
 type Server struct {
 	*Sandbox
-	// URL is where it listens, without a slash at the end: http://127.0.0.1:PORT.
+	// URL is the base URL, without a slash at the end: http://127.0.0.1:PORT.
 	URL string
 
 	t TB
 }
 
-// Start starts a sandbox for a test. It ends with the test, and fails it if the sandbox ever gives an answer that
-// the contract does not allow.
+// Start starts a sandbox for a test and stops it when the test ends. It fails the test if the sandbox ever sends a
+// response that the contract does not allow.
 func Start(t TB, opts ...Option) *Server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatalf("sandbox: %v", err)
+		t.Fatalf("moneykit: the sandbox cannot listen: %v", err)
 		return nil
 	}
+	return start(t, listener, opts)
+}
+
+func start(t TB, listener net.Listener, opts []Option) *Server {
 	s := New(opts...)
-	s.violation = func(message string) { t.Errorf("sandbox: %s", message) }
+	s.violation = func(message string) { t.Errorf("moneykit: sandbox: %s", message) }
 
 	var serving sync.RWMutex // handlers read-lock it, so that the end of the test can wait for them
-	server := &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !serving.TryRLock() {
-				panic(http.ErrAbortHandler) // closing
-			}
-			defer serving.RUnlock()
-			s.ServeHTTP(w, r)
-		}),
-		ReadHeaderTimeout: 10 * time.Second,
-	}
+	srv := server.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !serving.TryRLock() {
+			panic(http.ErrAbortHandler) // closing
+		}
+		defer serving.RUnlock()
+		s.ServeHTTP(w, r)
+	}))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		server.Serve(listener)
+		srv.Serve(listener)
 	}()
 	t.Cleanup(func() {
-		server.Close() // ends scripted delays too, as their clients are cut off
+		srv.Close() // ends scripted delays too, as their clients are disconnected
 		<-done
 		serving.Lock()
 	})
 	return &Server{Sandbox: s, URL: "http://" + listener.Addr().String(), t: t}
 }
 
-// Fail is [Sandbox.Fail]; it fails the test if the fault is not what it should be.
-func (s *Server) Fail(op Operation, n int, fault Fault) {
+// Client returns a client of the sandbox with its credentials. It fails the test if that is not possible.
+func (s *Server) Client() *api.Client {
 	s.t.Helper()
-	if err := s.Sandbox.Fail(op, n, fault); err != nil {
-		s.t.Fatalf("sandbox: cannot script a fault: %v", err)
+	client, err := s.newClient()
+	if err != nil {
+		s.t.Fatalf("moneykit: a client of the sandbox: %v", err)
+	}
+	return client
+}
+
+func (s *Server) newClient() (*api.Client, error) {
+	source, err := auth.ClientCredentials(s.ClientID, s.ClientSecret, auth.WithTokenURL(s.URL+"/auth/token"))
+	if err != nil {
+		return nil, err
+	}
+	return api.New(source, api.WithBaseURL(s.URL))
+}
+
+// Fail is [Sandbox.Fail], and fails the test if the fault is invalid.
+func (s *Server) Fail(op Operation, times int, fault Fault) {
+	s.t.Helper()
+	if err := s.Sandbox.Fail(op, times, fault); err != nil {
+		s.t.Fatalf("%v", err)
 	}
 }

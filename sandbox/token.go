@@ -12,61 +12,69 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/moneykit/moneykit-go/sandbox/internal/httpapi"
 )
 
-const tokenPrefix = "sandbox_access_"
+const (
+	tokenPrefix = "sandbox_access_"
 
-// serveToken is POST /auth/token: OAuth 2.0 client credentials with MoneyKit's statuses and error shape.
+	codeUnauthorized = "api_error.auth.unauthorized"
+)
+
+// serveToken serves POST /auth/token: OAuth 2.0 client credentials with MoneyKit's statuses and errors.
 func (s *Sandbox) serveToken(w http.ResponseWriter, r *http.Request) {
 	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err := r.ParseForm(); err != nil || contentType != "application/x-www-form-urlencoded" {
-		writeRefusal(w, refusal{http.StatusBadRequest, "api_error.request.invalid",
-			"The body must be a form, sent as application/x-www-form-urlencoded."})
+		httpapi.WriteError(w, badTokenRequest("The body must be a form, sent as application/x-www-form-urlencoded."))
 		return
 	}
 	id, secret, ok := credentials(r)
 	if !ok {
-		writeRefusal(w, refusal{http.StatusBadRequest, "api_error.request.invalid",
-			"The credentials came both in the form and as HTTP Basic; send them once."})
+		httpapi.WriteError(w, badTokenRequest("The credentials are both in the form and in HTTP Basic; send them once."))
 		return
 	}
-	knownID := same(id, s.ClientID)
+	knownID := equal(id, s.ClientID)
 	if knownID {
-		if retryAfter, ok := s.allow("token", s.limits.Token); !ok {
-			writeLimited(w, retryAfter)
+		if err := s.allow("token", s.limits.Token); err != nil {
+			httpapi.WriteError(w, err)
 			return
 		}
 	}
 	if r.PostForm.Get("grant_type") != "client_credentials" {
-		writeRefusal(w, refusal{http.StatusBadRequest, "api_error.auth.unsupported_grant_type",
-			"grant_type must be client_credentials."})
+		httpapi.WriteError(w, badTokenRequest("grant_type must be client_credentials."))
 		return
 	}
-	if knownSecret := same(secret, s.ClientSecret); !knownID || !knownSecret {
+	if knownSecret := equal(secret, s.ClientSecret); !knownID || !knownSecret {
 		w.Header().Set("WWW-Authenticate", `Basic realm="moneykit"`)
-		writeRefusal(w, refusal{http.StatusUnauthorized, "api_error.auth.unauthorized",
-			"The client_id or client_secret is missing or wrong."})
+		httpapi.WriteError(w, &httpapi.Error{Status: http.StatusUnauthorized, Code: codeUnauthorized,
+			Message: "The client_id or client_secret is missing or wrong."})
 		return
 	}
 	s.mu.Lock()
 	token := s.newToken(s.now().Add(s.tokenLifetime))
 	s.mu.Unlock()
 	w.Header().Set("Cache-Control", "no-store")
-	writeJSON(w, http.StatusCreated, map[string]any{
+	httpapi.WriteJSON(w, http.StatusCreated, map[string]any{
 		"access_token": token,
 		"token_type":   "bearer",
 		"expires_in":   int(s.tokenLifetime.Seconds()),
 	})
 }
 
-// credentials returns the client's id and secret, and whether they came in one place only. SDKs that send them in
-// the form also send a Basic header with nothing in it, which counts as none.
+// badTokenRequest has the only code that MoneyKit's official models allow in a 400 of the token endpoint.
+func badTokenRequest(message string) error {
+	return &httpapi.Error{Status: http.StatusBadRequest, Code: codeUnauthorized, Message: message}
+}
+
+// credentials returns the client's id and secret, and whether they are in one place only. SDKs that send them in the
+// form also send an empty Basic header, which counts as none.
 func credentials(r *http.Request) (id, secret string, ok bool) {
 	id, secret, _ = r.BasicAuth()
 	if id == "" && secret == "" {
 		return r.PostForm.Get("client_id"), r.PostForm.Get("client_secret"), true
 	}
-	// RFC 6749, section 2.3.1, has them escaped as in a form; plain ones pass unchanged unless they hold % or +.
+	// RFC 6749, section 2.3.1, escapes them as in a form. Plain ones are the same unless they contain % or +.
 	if plain, err := url.QueryUnescape(id); err == nil {
 		id = plain
 	}
@@ -76,14 +84,14 @@ func credentials(r *http.Request) (id, secret string, ok bool) {
 	return id, secret, !r.PostForm.Has("client_id") && !r.PostForm.Has("client_secret")
 }
 
-// same compares in constant time, whatever the lengths.
-func same(a, b string) bool {
+// equal compares in constant time, whatever the lengths.
+func equal(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-// newToken makes an access token that carries its expiry and a signature, so that none has to be remembered to
-// tell an expired one from one that never was.
+// newToken makes an access token that contains its expiry and a signature, so that an expired token can be told from an
+// unknown one without a list of them.
 func (s *Sandbox) newToken(expiry time.Time) string {
 	payload := binary.BigEndian.AppendUint64(nil, uint64(expiry.UnixNano()))
 	payload = append(payload, rand.Text()...)
@@ -96,27 +104,29 @@ func (s *Sandbox) sign(payload []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// authenticate checks the bearer token of a request.
-func (s *Sandbox) authenticate(r *http.Request) (refusal, bool) {
-	unauthorized := refusal{http.StatusUnauthorized, "api_error.auth.unauthorized", "The access token is missing or unknown."}
+// authenticate checks the access token of a request.
+func (s *Sandbox) authenticate(r *http.Request) error {
+	unauthorized := &httpapi.Error{Status: http.StatusUnauthorized, Code: codeUnauthorized, Message: "The access token is missing or unknown."}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	encoded, ok := strings.CutPrefix(strings.TrimSpace(token), tokenPrefix)
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
-		return unauthorized, false
+		return unauthorized
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(encoded)
 	if err != nil || len(raw) < 8+sha256.Size {
-		return unauthorized, false
+		return unauthorized
 	}
 	payload, signature := raw[:len(raw)-sha256.Size], raw[len(raw)-sha256.Size:]
 	if !hmac.Equal(signature, s.sign(payload)) {
-		return unauthorized, false
+		return unauthorized
 	}
 	expiry := time.Unix(0, int64(binary.BigEndian.Uint64(payload)))
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.now().Before(expiry) {
-		return refusal{http.StatusUnauthorized, "api_error.auth.expired_access_token", "The access token has expired."}, false
+	now := s.now()
+	s.mu.Unlock()
+	// A token that lasts longer than any is from before a reset of the clock.
+	if !now.Before(expiry) || expiry.After(now.Add(s.tokenLifetime)) {
+		return &httpapi.Error{Status: http.StatusUnauthorized, Code: "api_error.auth.expired_access_token", Message: "The access token has expired."}
 	}
-	return refusal{}, true
+	return nil
 }

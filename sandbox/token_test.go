@@ -37,11 +37,11 @@ func TestToken(t *testing.T) {
 		"wrong secret":                {"", form + "&client_id=" + id + "&client_secret=wr0ng", 401, "api_error.auth.unauthorized"},
 		"wrong secret as Basic":       {basic(id, "wr0ng"), form, 401, "api_error.auth.unauthorized"},
 		"wrong id":                    {basic("wr0ng", url.QueryEscape(secret)), form, 401, "api_error.auth.unauthorized"},
-		"both":                        {basic(id, url.QueryEscape(secret)), inForm, 400, "api_error.request.invalid"},
-		"no grant_type":               {"", strings.TrimPrefix(inForm, form), 400, "api_error.auth.unsupported_grant_type"},
-		"another grant_type":          {"", strings.Replace(inForm, "client_credentials", "password", 1), 400, "api_error.auth.unsupported_grant_type"},
-		"empty body":                  {"", "", 400, "api_error.auth.unsupported_grant_type"},
-		"not a form":                  {"", "%", 400, "api_error.request.invalid"},
+		"both":                        {basic(id, url.QueryEscape(secret)), inForm, 400, "api_error.auth.unauthorized"},
+		"no grant_type":               {"", strings.TrimPrefix(inForm, form), 400, "api_error.auth.unauthorized"},
+		"another grant_type":          {"", strings.Replace(inForm, "client_credentials", "password", 1), 400, "api_error.auth.unauthorized"},
+		"empty body":                  {"", "", 400, "api_error.auth.unauthorized"},
+		"not a form":                  {"", "%", 400, "api_error.auth.unauthorized"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -96,7 +96,7 @@ export class World {
 
   // What the sandbox does for tests: advance, fail, links, requests.
   async control(path, body) {
-    const response = await fetch(`${this.moneykit}/sandbox/${path}`, body && { method: "POST", body: JSON.stringify(body) });
+    const response = await fetch(`${this.moneykit}/sandbox/${path}`, body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return response.status === 204 ? null : response.json();
   }

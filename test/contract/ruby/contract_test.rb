@@ -46,7 +46,7 @@ class ContractTest < Minitest::Test
     )
   end
 
-  def sandbox(path, body) = Faraday.post("#{URL}/sandbox/#{path}", JSON.generate(body))
+  def sandbox(path, body) = Faraday.post("#{URL}/sandbox/#{path}", JSON.generate(body), 'Content-Type' => 'application/json')
 
   # Creates a session and plays its end user; returns the exchangeable token.
   def completed(request)

@@ -30,7 +30,7 @@ const time = (at: string) => new Date(/(Z|[+-]\d\d:\d\d)$/i.test(at) ? at : at +
 // docs:end
 
 const sandbox = (path: string, body: object) =>
-  fetch(`${baseUrl}/sandbox/${path}`, { method: "POST", body: JSON.stringify(body) });
+  fetch(`${baseUrl}/sandbox/${path}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
 /** Creates a session and plays its end user; returns the exchangeable token. */
 async function completed(body: components["schemas"]["CreateLinkSessionRequest"]): Promise<string> {

@@ -75,6 +75,7 @@ class ContractTest {
 
   static String sandbox(String path, Map<String, ?> body) throws Exception {
     var post = HttpRequest.newBuilder(URI.create(URL + "/sandbox/" + path))
+        .header("Content-Type", "application/json")
         .POST(HttpRequest.BodyPublishers.ofString(JSON.writeValueAsString(body))).build();
     return HTTP.send(post, HttpResponse.BodyHandlers.ofString()).body();
   }

@@ -35,14 +35,13 @@ func TestLinkIsWhatTheSessionAskedFor(t *testing.T) {
 	checkFields(t, link, map[string]any{
 		"institution_id":     "chase",
 		"institution_name":   "Sandbox Bank (chase)",
-		"institution_avatar": nil,
 		"state":              "connected",
 		"error_code":         nil,
 		"provider":           "mx",
 		"link_tags":          tags,
 		"tags":               tags,
 		"webhook":            "https://yourdomain.com/moneykit_webhook",
-		"available_products": []any{"accounts", "account_numbers", "identity", "transactions", "investments", "enrichment"},
+		"available_products": []any{"investments"},
 	})
 	at := link["last_synced_at"]
 	if s, _ := at.(string); !regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$`).MatchString(s) {
@@ -58,9 +57,9 @@ func TestLinkIsWhatTheSessionAskedFor(t *testing.T) {
 	transactions := product(settings(true, false, "plan"))
 	transactions["has_history"] = true
 	checkFields(t, link["products"].(map[string]any), map[string]any{
-		"accounts":        product(nil),
-		"account_numbers": product(nil),
-		"identity":        product(settings(false, true, "know you")),
+		"accounts":        product(settings(false, false, nil)),
+		"account_numbers": product(settings(false, false, nil)),
+		"identity":        product(settings(true, true, "know you")),
 		"transactions":    transactions,
 		"investments":     nil,
 		"enrichment":      nil,

@@ -62,7 +62,7 @@ function setAccent(accent) {
   if (dark) document.documentElement.style.setProperty("--accent-dark", dark);
 }
 
-// Steps, which the sandbox answers.
+// Steps, which the sandbox takes.
 
 class StepError extends Error {
   constructor(id, message, requestID) {
@@ -72,19 +72,19 @@ class StepError extends Error {
 }
 
 async function step(name, body) {
-  let response, answer;
+  let response, result;
   try {
     response = await fetch(`/connect/${name}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ ...body, link_session_token: config.token, mode }),
     });
-    answer = await response.json();
+    result = await response.json();
   } catch {
     throw new StepError("system_error", "MoneyKit cannot be reached. Check your connection and try again.", null);
   }
-  if (response.ok) return answer;
-  throw new StepError(answer.error_code, answer.error_message, response.headers.get("X-Request-Id"));
+  if (response.ok) return result;
+  throw new StepError(result.error_code, result.error_message, response.headers.get("X-Request-Id"));
 }
 
 // What an end user can put right on the screen where it happened.
@@ -232,9 +232,9 @@ function credentials() {
     submitting($("form"), async ({ username, password }) => {
       emit("submit_credentials");
       const signIn = { institution_id: institution.id, username, password };
-      const answer = await step("sign-in", signIn);
-      if (answer.question) question(signIn, answer.question);
-      else enter(answer);
+      const result = await step("sign-in", signIn);
+      if (result.question) question(signIn, result.question);
+      else enter(result);
     });
   });
 }
@@ -242,10 +242,10 @@ function credentials() {
 function question(signIn, text) {
   show("question", "MFA", credentials, ($) => {
     $(".lead").textContent = text;
-    submitting($("form"), async ({ answer }) => {
-      if (!/^\d{6}$/.test(answer.trim())) throw new StepError("user_input_incorrect", "Enter the 6 digits of the code.", null);
+    submitting($("form"), async ({ answer: code }) => {
+      if (!/^\d{6}$/.test(code.trim())) throw new StepError("user_input_incorrect", "Enter the 6 digits of the code.", null);
       emit("submit_mfa");
-      enter(await step("sign-in", { ...signIn, answer }));
+      enter(await step("sign-in", { ...signIn, code }));
     });
   });
 }
@@ -308,9 +308,9 @@ async function resume(redirectURL) {
     $(".lead").textContent = "This takes a moment.";
   });
   try {
-    const answer = await step("resume", { redirect_url: redirectURL ?? "" });
-    institution = answer.institution;
-    enter(answer);
+    const entered = await step("resume", { redirect_url: redirectURL ?? "" });
+    institution = entered.institution;
+    enter(entered);
   } catch (problem) {
     fail(problem);
   }
@@ -323,9 +323,9 @@ function manualEntry() {
   });
 }
 
-// enter goes on with what an institution answered when it let the end user in.
-function enter(answer) {
-  accounts = answer.accounts;
+// enter goes on with the accounts that an institution returned after the sign-in.
+function enter(entered) {
+  accounts = entered.accounts;
   selected = accounts.map((account) => account.account_id);
   if (institution.id === config.manual.id) permissions(manualEntry);
   else choice();
