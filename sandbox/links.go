@@ -98,7 +98,7 @@ func (l *Link) fetch(product gen.Product, settings gen.ProductSettings, at gen.T
 	*p = gen.LinkProductResponse{RefreshedAt: at, LastAttemptedAt: at, Settings: settings}
 }
 
-// product returns the link's part for any product but transactions.
+// product returns the link's part for a product, except for transactions.
 func (l *Link) product(product gen.Product) *gen.LinkProductResponse {
 	switch product {
 	case gen.ProductAccountNumbers:
@@ -107,8 +107,6 @@ func (l *Link) product(product gen.Product) *gen.LinkProductResponse {
 		return &l.Products.Identity
 	case gen.ProductInvestments:
 		return &l.Products.Investments
-	case gen.ProductEnrichment:
-		return &l.Products.Enrichment
 	}
 	return &l.Products.Accounts
 }

@@ -191,7 +191,6 @@ var productTexts = []struct {
 	{gen.ProductIdentity, "Identity", "Identity", "Name, address, phone number and email, as your bank has them."},
 	{gen.ProductTransactions, "Transactions", "Transaction", "What was paid, to whom and when."},
 	{gen.ProductInvestments, "Investments", "Investment", "What you hold, and what it is worth."},
-	{gen.ProductEnrichment, "Transaction insights", "Transaction", "Categories and merchants of your transactions."},
 }
 
 // productsToConsent returns what the end user is asked for. The accounts are part of every link.

@@ -91,7 +91,7 @@ var (
 
 // Manual is where accounts are that were entered by hand.
 var Manual = Institution{ID: manualID, Name: "Account entered by hand", Color: "#475467", Lacks: []gen.Product{
-	gen.ProductTransactions, gen.ProductInvestments, gen.ProductEnrichment}}
+	gen.ProductTransactions, gen.ProductInvestments}}
 
 // NewAccount returns an account whose number ends in mask.
 func NewAccount(kind, name, mask string) Account {
