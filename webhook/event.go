@@ -1,0 +1,110 @@
+package webhook
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/moneykit/moneykit-go/gen"
+)
+
+// The values of [Event.Type] that have a payload type. Others come too.
+const (
+	LinkStateChanged            = "link.state_changed"
+	LinkProductRefresh          = "link.product_refresh"
+	TransactionUpdatesAvailable = "transactions.updates_available"
+)
+
+// An Event is what MoneyKit says about a link, verified.
+type Event struct {
+	// Type is webhook_event, such as [LinkStateChanged]. There are and will be others than this package knows.
+	Type string
+
+	// LinkID is the link that the event is about. It is never empty if Payload is set.
+	LinkID string
+
+	// LinkTags are the link_tags of the session.
+	LinkTags []string
+
+	// IdempotencyKey is the same each time that MoneyKit sends this event, and never empty. Process each key once.
+	IdempotencyKey string
+
+	// Timestamp is when the event happened, the same each time that it is sent; zero if an unknown event has none.
+	Timestamp time.Time
+
+	// DeliveryToken and DeliveryAttempt are the headers of the same names, for logs and support. They may be empty.
+	// The signature does not cover them.
+	DeliveryToken, DeliveryAttempt string
+
+	// Payload is a *[gen.LinkStateChangedWebhook], *[gen.LinkProductRefreshWebhook] or
+	// *[gen.TransactionUpdatesAvailableWebhook], and nil for every other event.
+	Payload any
+
+	// Raw is the body as it was received.
+	Raw json.RawMessage
+}
+
+// common are the fields of every event.
+type common struct {
+	Event          string        `json:"webhook_event"`
+	IdempotencyKey string        `json:"webhook_idempotency_key"`
+	Timestamp      gen.Timestamp `json:"webhook_timestamp"`
+	LinkID         string        `json:"link_id"`
+	LinkTags       []string      `json:"link_tags"`
+}
+
+// decodeEvent decodes a body whose signature is verified. The event keeps body.
+func decodeEvent(body []byte) (*Event, error) {
+	var typed struct {
+		Event string `json:"webhook_event"`
+	}
+	if err := json.Unmarshal(body, &typed); err != nil {
+		return nil, malformed(err)
+	}
+	var c common
+	var payload any
+	var err error
+	switch typed.Event {
+	case LinkStateChanged:
+		p := new(gen.LinkStateChangedWebhook)
+		err = json.Unmarshal(body, p)
+		payload, c = p, common{p.WebhookEvent, p.WebhookIdempotencyKey, p.WebhookTimestamp, p.LinkID, p.LinkTags}
+	case LinkProductRefresh:
+		p := new(gen.LinkProductRefreshWebhook)
+		err = json.Unmarshal(body, p)
+		payload, c = p, common{p.WebhookEvent, p.WebhookIdempotencyKey, p.WebhookTimestamp, p.LinkID, p.LinkTags}
+	case TransactionUpdatesAvailable:
+		p := new(gen.TransactionUpdatesAvailableWebhook)
+		err = json.Unmarshal(body, p)
+		payload, c = p, common{p.WebhookEvent, p.WebhookIdempotencyKey, p.WebhookTimestamp, p.LinkID, p.LinkTags}
+	default:
+		err = json.Unmarshal(body, &c)
+	}
+	switch {
+	case err != nil:
+		return nil, malformed(err)
+	case c.Event == "":
+		return nil, invalid("signed but malformed: no webhook_event")
+	case c.IdempotencyKey == "":
+		return nil, invalid("signed but malformed: no webhook_idempotency_key")
+	case payload != nil && c.LinkID == "":
+		return nil, invalid("signed but malformed: no link_id")
+	case payload != nil && c.Timestamp.IsZero():
+		return nil, invalid("signed but malformed: no webhook_timestamp")
+	}
+	return &Event{
+		Type: c.Event, LinkID: c.LinkID, LinkTags: c.LinkTags, IdempotencyKey: c.IdempotencyKey, Timestamp: c.Timestamp.Time,
+		Payload: payload, Raw: body,
+	}, nil
+}
+
+// malformed names the field that does not decode, without its value.
+func malformed(err error) error {
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) && wrong.Field != "" {
+		return invalid("signed but malformed: %s is not of the contract's type", wrong.Field)
+	}
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+		return invalid("signed but malformed: not JSON, at byte %d", syntax.Offset)
+	}
+	return invalid("signed but malformed: not an event of the contract")
+}
