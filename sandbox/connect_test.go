@@ -472,9 +472,11 @@ func TestConnectOffers(t *testing.T) {
 	for settings, want := range map[string]string{
 		`{"countries": ["GB"]}`:       "sandbox_bank lanternfish fernmoor juniper_street",
 		`{"countries": ["CA", "GB"]}`: "sandbox_bank everhill lanternfish maple_harbour fernmoor juniper_street",
-		`{"countries": ["GB"], "products": {"investments": {"required": true}}}`:                                           "sandbox_bank",
-		`{"countries": ["GB"], "products": {"investments": {}}}`:                                                           "sandbox_bank lanternfish fernmoor juniper_street",
-		`{"providers": ["akoya"], "products": {"account_numbers": {"required": true}, "investments": {"required": true}}}`: "sandbox_bank alder_creek bluefin_federal everhill northgate quillstone",
+		`{"countries": ["GB"], "products": {"investments": {"required": true}}}`:                                                 "sandbox_bank",
+		`{"countries": ["GB"], "products": {"investments": {}}}`:                                                                 "sandbox_bank lanternfish fernmoor juniper_street",
+		`{"countries": ["GB"], "link_permissions": {"requested": [{"scope": "investments", "reason": "x", "required": true}]}}`:  "sandbox_bank",
+		`{"countries": ["GB"], "link_permissions": {"requested": [{"scope": "investments", "reason": "x", "required": false}]}}`: "sandbox_bank lanternfish fernmoor juniper_street",
+		`{"providers": ["akoya"], "products": {"account_numbers": {"required": true}, "investments": {"required": true}}}`:       "sandbox_bank alder_creek bluefin_federal everhill northgate quillstone",
 	} {
 		got := strings.Join(names(config(t, visit(t, srv, `, "settings": `+settings).page("/start", app))["institutions"], "id"), " ")
 		if got != want {

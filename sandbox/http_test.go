@@ -59,3 +59,11 @@ func try(t *testing.T, srv *sandbox.Server, method, path string, header http.Hea
 	data, err := io.ReadAll(res.Body)
 	return reply{res.StatusCode, res.Header, string(data)}, err
 }
+
+func minimalRequest() gen.CreateLinkSessionRequest {
+	return gen.CreateLinkSessionRequest{CustomerUser: gen.LinkSessionCustomerUser{ID: "user-42"}, RedirectURI: "https://yourdomain.com/oauth.html"}
+}
+
+func exchangeRequest(exchangeable string) gen.ExchangeTokenRequest {
+	return gen.ExchangeTokenRequest{ExchangeableToken: exchangeable}
+}

@@ -83,7 +83,7 @@ func TestExistingLink(t *testing.T) {
 	first := exchanged(t, srv, token, `{
 		"customer_user": {"id": "user-42"},
 		"redirect_uri": "https://yourdomain.com/oauth.html",
-		"settings": {"countries": ["CA"], "products": {"identity": {}}},
+		"settings": {"countries": ["CA"], "products": {"identity": {"reason": "know you"}}},
 		"institution_id": "chase",
 		"webhook": "https://yourdomain.com/old",
 		"link_tags": ["old"]
@@ -92,7 +92,7 @@ func TestExistingLink(t *testing.T) {
 		"customer_user": {"id": "someone-else"},
 		"redirect_uri": "https://yourdomain.com/oauth.html",
 		"existing_link_id": %q,
-		"settings": {"countries": ["GB"], "products": {"transactions": {}}},
+		"settings": {"countries": ["GB"], "products": {"transactions": {}, "identity": {"reason": "another", "prefetch": true}}},
 		"institution_id": "another",
 		"webhook": "https://yourdomain.com/new"
 	}`, first["link_id"])
@@ -117,7 +117,9 @@ func TestExistingLink(t *testing.T) {
 		"state":          "connected",
 	})
 	products := second["products"].(map[string]any)
-	if !reflect.DeepEqual(products["identity"], first["products"].(map[string]any)["identity"]) || products["transactions"] == nil {
+	// The settings of a product that the link has stay, and the product is fetched again.
+	was, is := first["products"].(map[string]any)["identity"].(map[string]any), products["identity"].(map[string]any)
+	if !reflect.DeepEqual(is["settings"], was["settings"]) || is["refreshed_at"] == was["refreshed_at"] || products["transactions"] == nil {
 		t.Errorf("products: %v", products)
 	}
 	if second["last_synced_at"] == first["last_synced_at"] {

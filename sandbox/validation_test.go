@@ -60,6 +60,20 @@ func TestValidationErrors(t *testing.T) {
 			"body link_tags #2 value_error.max_length",
 			"body custom_sandbox_data accounts #0 account_number value_error.missing",
 		}},
+		"an id that is too short":               {create, strings.Replace(minimal, "user-42", "s3c", 1), []string{"body customer_user id value_error.min_length"}},
+		"an id that is too long":                {create, strings.Replace(minimal, "user-42", strings.Repeat("s3cr3t", 26), 1), []string{"body customer_user id value_error.max_length"}},
+		"a redirect_uri with a fragment":        {create, strings.Replace(minimal, "oauth.html", "oauth.html#s3cr3t", 1), []string{"body redirect_uri value_error.url.fragment"}},
+		"a redirect_uri with an empty fragment": {create, strings.Replace(minimal, "oauth.html", "oauth.html#", 1), []string{"body redirect_uri value_error.url.fragment"}},
+		"a redirect_uri with an empty query":    {create, strings.Replace(minimal, "oauth.html", "oauth.html?", 1), []string{"body redirect_uri value_error.url.query"}},
+		"a routing number": {create, strings.Replace(minimal, "}, ", `}, "custom_sandbox_data": {"accounts": [
+			{"account_type": "depository.checking", "name": "n", "account_number": "1", "routing_number": "021000021"},
+			{"account_type": "depository.checking", "name": "n", "account_number": "1", "routing_number": "021000022"},
+			{"account_type": "depository.checking", "name": "n", "account_number": "1", "routing_number": "02100002"},
+			{"account_type": "depository.checking", "name": "n", "account_number": "1", "routing_number": "02100002x"},
+			{"account_type": "depository.checking", "name": "n", "account_number": "1", "routing_number": null}]}, `, 1), []string{
+			"body custom_sandbox_data accounts #1 routing_number value_error.routing_number",
+			"body custom_sandbox_data accounts #2 routing_number value_error.routing_number",
+			"body custom_sandbox_data accounts #3 routing_number value_error.routing_number"}},
 		"a path as redirect_uri": {create, strings.Replace(minimal, "https://yourdomain.com", "s3cr3t", 1), []string{"body redirect_uri value_error.url"}},
 		"no token":               {exchange, `{}`, []string{"body exchangeable_token value_error.missing"}},
 		"a number as token":      {exchange, `{"exchangeable_token": 5}`, []string{"body exchangeable_token type_error.string"}},
@@ -182,6 +196,32 @@ func example(schema *openapi3.Schema) any {
 		return "2023-02-16T09:14:11"
 	}
 	return "words"
+}
+
+// Before August 2024 an id had fewer characters to choose from; the option is for those who support old data.
+func TestLegacyUserIDs(t *testing.T) {
+	t.Parallel()
+	legacy, current := sandbox.Start(t, sandbox.WithLegacyUserIDs()), sandbox.Start(t)
+	legacyToken, currentToken := newToken(t, legacy), newToken(t, current)
+	for id, want := range map[string]int{"user-42_A": 201, "jane@example.com": 422, "user 42": 422, "üser": 422} {
+		body := strings.Replace(minimal, "user-42", id, 1)
+		if got := post(t, legacy, "/link-session", legacyToken, body); got.status != want || strings.Contains(got.body, id) {
+			t.Errorf("%s: %d %s, want %d", id, got.status, got.body, want)
+		}
+		if got := post(t, current, "/link-session", currentToken, body); got.status != 201 {
+			t.Errorf("%s, by default: %d %s", id, got.status, got.body)
+		}
+	}
+}
+
+// An application without a registered origin gets a sentence that is complete all the same.
+func TestNoRedirectOrigins(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t, sandbox.WithRedirectOrigins())
+	got := post(t, srv, "/link-session", newToken(t, srv), minimal)
+	if got.status != 403 || !strings.Contains(got.body, "Registered are: every loopback origin.") {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
 }
 
 func TestRedirectOrigins(t *testing.T) {

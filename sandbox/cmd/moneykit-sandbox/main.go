@@ -1,10 +1,15 @@
-// Moneykit-sandbox serves a MoneyKit in memory: link sessions end to end, with nothing real behind them.
+// Moneykit-sandbox serves a MoneyKit in memory: link sessions from start to end, with nothing real behind them.
 //
 //	moneykit-sandbox [-addr host:port] [-client-id id] [-client-secret secret] [-redirect-origin origin]...
+//	                 [-host name]... [-rate-limits=false] [-legacy-user-ids]
 //
-// Its standard output is a comment and three export lines with the URL and the credentials, so that a shell can
-// evaluate it and a test harness can read it line by line. It listens on 127.0.0.1:8042; with -addr 127.0.0.1:0 the
-// system picks a free port. The published rate limits are on. SIGINT and SIGTERM end it, with exit code 0.
+// Standard output is a comment and three export lines with the URL and the credentials, for a shell to evaluate or a
+// test harness to read line by line. Standard error has one line per request, without secrets. The program listens on
+// 127.0.0.1:8042; with -addr 127.0.0.1:0 the system picks a free port. MoneyKit's rate limits are on unless
+// -rate-limits=false turns them off. SIGINT and SIGTERM end the program, with exit code 0.
+//
+// The endpoints under /sandbox/ can be reached by a loopback address, by the host of -addr, and by the names that -host
+// adds, such as that of a container.
 package main
 
 import (
@@ -13,6 +18,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -26,9 +32,11 @@ import (
 	"time"
 
 	"github.com/moneykit/moneykit-go/sandbox"
+	"github.com/moneykit/moneykit-go/sandbox/internal/redact"
+	"github.com/moneykit/moneykit-go/sandbox/internal/server"
 )
 
-// shutdownTimeout is how long requests under way have to finish.
+// shutdownTimeout is how long active requests have to finish.
 const shutdownTimeout = 5 * time.Second
 
 func main() {
@@ -44,12 +52,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("moneykit-sandbox", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", "127.0.0.1:8042", "`host:port` to listen on; port 0 picks a free one")
-	clientID := flags.String("client-id", "", "client `id` to accept (default: made up)")
-	clientSecret := flags.String("client-secret", "", "client `secret` to accept (default: made up)")
-	var origins []string
+	clientID := flags.String("client-id", "", "client `id` to accept (default: generated)")
+	clientSecret := flags.String("client-secret", "", "client `secret` to accept (default: generated)")
+	rateLimits := flags.Bool("rate-limits", true, "MoneyKit's rate limits; -rate-limits=false turns them off")
+	legacyUserIDs := flags.Bool("legacy-user-ids", false, "require ^[a-zA-Z0-9_-]+$ of customer_user.id, as before August 2024")
+	var hosts, origins []string
+	flags.Func("host", "host `name` by which the endpoints under /sandbox/ can be reached, besides loopback; may be repeated", func(value string) error {
+		if value == "" || strings.ContainsAny(value, "/:@") {
+			return errors.New("want a host name without a port")
+		}
+		hosts = append(hosts, value)
+		return nil
+	})
 	flags.Func("redirect-origin", "`scheme://host[:port]` to register for redirects, besides loopback; may be repeated (default https://yourdomain.com)", func(value string) error {
 		u, err := url.Parse(value)
-		if err != nil || u.Scheme == "" || u.Host == "" || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		if err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 			return errors.New("want scheme://host[:port]")
 		}
 		origins = append(origins, value)
@@ -61,44 +78,52 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; there are only flags (see -help)", flags.Arg(0))
 	}
-	opts := []sandbox.Option{
-		sandbox.WithCredentials(*clientID, *clientSecret),
-		sandbox.WithRateLimits(sandbox.PublishedRateLimits()),
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return err
+	}
+	if host, _, _ := net.SplitHostPort(*addr); host != "" {
+		hosts = append(hosts, host)
+	}
+	opts := []sandbox.Option{sandbox.WithCredentials(*clientID, *clientSecret), sandbox.WithHosts(hosts...)}
+	if *rateLimits {
+		opts = append(opts, sandbox.WithRateLimits(sandbox.PublishedRateLimits()))
+	}
+	if *legacyUserIDs {
+		opts = append(opts, sandbox.WithLegacyUserIDs())
 	}
 	if origins != nil {
 		opts = append(opts, sandbox.WithRedirectOrigins(origins...))
 	}
-	return serve(ctx, *addr, sandbox.New(opts...), stdout, stderr)
+	box := sandbox.New(opts...)
+	announce(listener.Addr().(*net.TCPAddr), box, stdout, stderr)
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	return serve(ctx, listener, logRequests(logger, redact.Redactor{ClientSecret: box.ClientSecret}, box))
+}
+
+// announce prints where the sandbox is, and its credentials.
+func announce(addr *net.TCPAddr, box *sandbox.Sandbox, stdout, stderr io.Writer) {
+	host := addr.IP.String()
+	if !addr.IP.IsLoopback() {
+		fmt.Fprintf(stderr, "moneykit-sandbox: listening on %v: other machines may reach it\n", addr)
+	}
+	if addr.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	fmt.Fprintf(stdout, "# The MoneyKit sandbox is up; Ctrl-C ends it. Copy these lines:\nexport MONEYKIT_URL=%s\nexport MONEYKIT_CLIENT_ID=%s\nexport MONEYKIT_CLIENT_SECRET=%s\n",
+		"http://"+net.JoinHostPort(host, fmt.Sprint(addr.Port)), quote(box.ClientID), quote(box.ClientSecret))
 }
 
 // serve serves handler until ctx ends.
-func serve(ctx context.Context, addr string, handler *sandbox.Sandbox, stdout, stderr io.Writer) error {
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
-	tcp := listener.Addr().(*net.TCPAddr)
-	host := tcp.IP.String()
-	if !tcp.IP.IsLoopback() {
-		fmt.Fprintf(stderr, "moneykit-sandbox: listening on %v: other machines may reach it\n", tcp)
-	}
-	if tcp.IP.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	fmt.Fprintf(stdout, "# MoneyKit sandbox is up; Ctrl-C ends it. Copy these lines:\nexport MONEYKIT_URL=%s\nexport MONEYKIT_CLIENT_ID=%s\nexport MONEYKIT_CLIENT_SECRET=%s\n",
-		"http://"+net.JoinHostPort(host, fmt.Sprint(tcp.Port)), quote(handler.ClientID), quote(handler.ClientSecret))
-
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	requests, endDelays := context.WithCancel(context.WithoutCancel(ctx))
 	defer endDelays()
 	var unused unusedConns
-	server := &http.Server{
-		Handler:           handler,
-		BaseContext:       func(net.Listener) context.Context { return requests },
-		ConnState:         unused.observe,
-		ReadHeaderTimeout: 10 * time.Second,
-	}
+	srv := server.New(handler)
+	srv.BaseContext = func(net.Listener) context.Context { return requests }
+	srv.ConnState = unused.observe
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- srv.Serve(listener) }()
 	select {
 	case err := <-failed:
 		return err
@@ -108,15 +133,15 @@ func serve(ctx context.Context, addr string, handler *sandbox.Sandbox, stdout, s
 	unused.close()
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	if err := server.Shutdown(bounded); err != nil {
-		server.Close()
-		return fmt.Errorf("requests were still under way after %v: %w", shutdownTimeout, err)
+	if err := srv.Shutdown(bounded); err != nil {
+		srv.Close()
+		return fmt.Errorf("requests were still active after %v: %w", shutdownTimeout, err)
 	}
 	return nil
 }
 
 // unusedConns are the connections on which nothing has arrived yet, such as those that browsers open in advance.
-// Shutdown would wait for them as if a request were under way.
+// Shutdown would wait for them as if a request were active.
 type unusedConns struct {
 	conns   sync.Map
 	closing atomic.Bool
