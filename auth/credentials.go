@@ -1,12 +1,9 @@
 package auth
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,17 +18,14 @@ import (
 )
 
 const (
-	// DefaultTokenURL is where [ClientCredentials] gets its tokens unless [WithTokenURL] says otherwise.
+	// DefaultTokenURL is the token endpoint of [ClientCredentials] unless [WithTokenURL] sets another.
 	DefaultTokenURL = "https://api.moneykit.com/auth/token"
 
-	// fetchTimeout bounds a token request, which no caller's context does.
+	// fetchTimeout bounds a token request, which outlives the context of the caller that started it.
 	fetchTimeout = 30 * time.Second
-
-	// maxAnswer is how many bytes of an answer are read at most.
-	maxAnswer = 1 << 20
 )
 
-// An Option changes how [ClientCredentials] gets its tokens.
+// An Option configures [ClientCredentials].
 type Option func(*options) error
 
 type options struct {
@@ -47,12 +41,12 @@ func WithTokenURL(tokenURL string) Option {
 	}
 }
 
-// WithScopes asks for scopes (RFC 6749, section 3.3). By default none is sent, and the server decides.
+// WithScopes requests scopes (RFC 6749, section 3.3). By default none is sent, and the server decides.
 func WithScopes(scopes ...string) Option {
 	return func(o *options) error {
 		for _, s := range scopes {
 			if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
-				return fmt.Errorf("WithScopes: %q is not a scope; give each as one word", s)
+				return fmt.Errorf("WithScopes: %q is not a scope; pass each scope as an argument of its own", s)
 			}
 		}
 		o.conf.Scopes = slices.Clone(scopes)
@@ -68,7 +62,7 @@ func WithBasicAuth() Option {
 	}
 }
 
-// WithHTTPClient sends token requests through a copy of hc, which follows no redirects.
+// WithHTTPClient sends token requests through a copy of hc that follows no redirects.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(o *options) error {
 		if hc == nil {
@@ -79,12 +73,12 @@ func WithHTTPClient(hc *http.Client) Option {
 	}
 }
 
-// ClientCredentials returns a [Source] that gets its tokens with the OAuth 2.0 client credentials grant (RFC 6749,
-// section 4.4). It makes no request itself. The credentials go into the form body, or with [WithBasicAuth] into a
-// header. A token request ends after 30 seconds.
+// ClientCredentials returns a [Source] that fetches tokens with the OAuth 2.0 client credentials grant (RFC 6749,
+// section 4.4). It sends no request itself. The credentials are sent in the form body, or with [WithBasicAuth] in a
+// header. A token request times out after 30 seconds.
 //
-// A token is used for as long as its expires_in says. Where that is missing, zero or negative, the token is kept
-// until a server refuses it and [Source.Invalidate] is called.
+// A token is used until its expires_in has passed. One without expires_in, or with zero or less, is used until
+// [Source.Invalidate] is called.
 func ClientCredentials(clientID, clientSecret string, opts ...Option) (*Source, error) {
 	o := options{conf: clientcredentials.Config{
 		ClientID:     clientID,
@@ -94,99 +88,79 @@ func ClientCredentials(clientID, clientSecret string, opts ...Option) (*Source, 
 	}}
 	for i, opt := range opts {
 		if opt == nil {
-			return nil, fmt.Errorf("auth: option %d is nil", i+1)
+			return nil, fmt.Errorf("moneykit: auth: option %d is nil", i+1)
 		}
 		if err := opt(&o); err != nil {
-			return nil, fmt.Errorf("auth: %w", err)
+			return nil, fmt.Errorf("moneykit: auth: %w", err)
 		}
 	}
 	for _, c := range []struct{ name, value string }{{"client ID", clientID}, {"client secret", clientSecret}} {
 		if c.value == "" {
-			return nil, fmt.Errorf("auth: the %s is empty", c.name)
+			return nil, fmt.Errorf("moneykit: auth: the %s is empty", c.name)
 		}
 		if strings.ContainsFunc(c.value, unicode.IsControl) {
-			return nil, fmt.Errorf("auth: the %s holds a control character, such as a line end", c.name)
+			return nil, fmt.Errorf("moneykit: auth: the %s contains a control character, such as a line break", c.name)
 		}
 	}
 	u, err := transport.ParseURL("the token URL", o.conf.TokenURL)
 	if err != nil {
-		return nil, fmt.Errorf("auth: %w", err)
+		return nil, fmt.Errorf("moneykit: auth: %w", err)
 	}
 	client, err := transport.Client(o.client)
 	if err != nil {
-		return nil, fmt.Errorf("auth: %w", err)
+		return nil, fmt.Errorf("moneykit: auth: %w", err)
 	}
-	e := endpoint{conf: &o.conf, client: client, place: transport.Place(u)}
-	return newSource(e.place, e.fetch), nil
+	e := endpoint{conf: &o.conf, client: client, redactor: redactorOf(clientID, clientSecret)}
+	return &Source{fetch: e.fetch, tokenURL: o.conf.TokenURL, endpoint: transport.HostPath(u)}, nil
 }
 
-// An endpoint is a token endpoint and the credentials for it. Only a Source's fetch function holds one, so that
-// nothing that prints a Source gets to see it.
+// redactorOf knows the client secret as it is and as it is encoded for sending.
+func redactorOf(clientID, clientSecret string) transport.Redactor {
+	id, secret := url.QueryEscape(clientID), url.QueryEscape(clientSecret)
+	return transport.NewRedactor(clientSecret, secret, base64.StdEncoding.EncodeToString([]byte(id+":"+secret)))
+}
+
+// An endpoint is a token endpoint and the credentials for it. Only the fetch function of a Source holds one, so that
+// printing a Source cannot print the secret.
 type endpoint struct {
-	conf   *clientcredentials.Config
-	client *http.Client
-	place  string
+	conf     *clientcredentials.Config
+	client   *http.Client
+	redactor transport.Redactor
 }
 
 func (e endpoint) fetch(ctx context.Context) (*Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
+	sender := &sender{base: e.client.Transport}
 	client := *e.client
-	rt := roundTripper{base: client.Transport}
-	client.Transport = &rt
+	client.Transport = sender
 	t, err := e.conf.Token(context.WithValue(ctx, oauth2.HTTPClient, &client))
 	if err != nil {
-		out := explain(err, e.secrets()...)
-		if out == nil {
-			out = &Error{err: errors.New("the answer is not a token response (RFC 6749, section 5.1) of at most 1 MiB")}
-		}
-		out.StatusCode, out.place = rt.status, e.place
-		return nil, out
+		return nil, explain(err, sender.status, e.redactor)
 	}
 	now := time.Now()
-	if !t.Expiry.After(now) { // an expires_in that means nothing
+	if !t.Expiry.After(now) { // expires_in is missing or makes no sense
 		t.Expiry = time.Time{}
 	}
 	tok, err := newToken(t, now)
 	if err != nil {
-		return nil, &Error{StatusCode: rt.status, place: e.place, err: transport.CleanError(err, e.secrets()...)}
+		return nil, &Error{StatusCode: sender.status, err: e.redactor.CleanError(err)}
 	}
 	return tok, nil
 }
 
-// secrets are the credentials, as they are and as they are encoded for sending.
-func (e endpoint) secrets() []string {
-	id, secret := url.QueryEscape(e.conf.ClientID), url.QueryEscape(e.conf.ClientSecret)
-	return []string{e.conf.ClientSecret, secret, base64.StdEncoding.EncodeToString([]byte(id + ":" + secret))}
-}
-
-// A roundTripper serves one token request: it puts our headers on, keeps the status, which x/oauth2 drops when it
-// cannot read a success, and reads the answer, whose end x/oauth2 does not tell from a break.
-type roundTripper struct {
+// A sender puts our headers on a token request and keeps the status of the response.
+type sender struct {
 	base   http.RoundTripper
 	status int
 }
 
-func (rt *roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
+func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	transport.SetHeaders(req.Header)
-	res, err := transport.RoundTrip(rt.base, req)
-	if err != nil {
-		return nil, err
+	res, err := transport.RoundTrip(s.base, req)
+	if err == nil {
+		s.status = res.StatusCode
 	}
-	defer res.Body.Close()
-	rt.status = res.StatusCode
-	var data []byte
-	if res.StatusCode != http.StatusSwitchingProtocols { // whose body is the bare connection, and may never end
-		data, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	}
-	if err != nil && res.StatusCode/100 == 2 { // any other status says enough
-		return nil, fmt.Errorf("the answer broke off: %w", err)
-	}
-	res.Body = io.NopCloser(bytes.NewReader(transport.TrimBOM(data)))
-	// http.Client drops an answer for a Location that is no URL, although it is told to follow none.
-	res.Header.Del("Location")
-	// x/oauth2 reads text/plain as a query string. MoneyKit sends JSON, whatever a proxy makes of its label.
-	res.Header.Set("Content-Type", "application/json")
-	return res, nil
+	return res, err
 }

@@ -167,15 +167,15 @@ func TestTokenErrors(t *testing.T) {
 		"a proxy's page": {answer(502, "<html>bad gateway</html>", "Content-Type", "text/html"), auth.Error{StatusCode: 502}, ": 502 Bad Gateway", true},
 		"the secret repeated": {answer(400, `{"error_code":"x","error_message":"client_secret `+clientSecret+` or `+url.QueryEscape(clientSecret)+` is wrong"}`),
 			auth.Error{StatusCode: 400, Code: "x", Message: "client_secret [redacted] or [redacted] is wrong"}, "[redacted] or [redacted]", false},
-		"HTML for JSON":    {answer(201, "<html>welcome</html>"), auth.Error{StatusCode: 201}, "not a token response (RFC 6749, section 5.1)", false},
-		"truncated JSON":   {answer(201, `{"access_token":"`+accessToken), auth.Error{StatusCode: 201}, "not a token response", false},
-		"wrong type":       {answer(201, `{"access_token":["`+accessToken+`"]}`), auth.Error{StatusCode: 201}, "not a token response", false},
-		"empty":            {answer(201, ""), auth.Error{StatusCode: 201}, "not a token response", false},
-		"no token":         {answer(201, `{"token_type":"bearer"}`), auth.Error{StatusCode: 201}, "not a token response", false},
+		"HTML for JSON":    {answer(201, "<html>welcome</html>"), auth.Error{StatusCode: 201}, "want a token response (RFC 6749, section 5.1)", false},
+		"truncated JSON":   {answer(201, `{"access_token":"`+accessToken), auth.Error{StatusCode: 201}, "unexpected response body", false},
+		"wrong type":       {answer(201, `{"access_token":["`+accessToken+`"]}`), auth.Error{StatusCode: 201}, "unexpected response body", false},
+		"empty":            {answer(201, ""), auth.Error{StatusCode: 201}, "unexpected response body", false},
+		"no token":         {answer(201, `{"token_type":"bearer"}`), auth.Error{StatusCode: 201}, "unexpected response body", false},
 		"mac token":        {answer(201, `{"access_token":"`+accessToken+`","token_type":"MAC"}`), auth.Error{StatusCode: 201}, `token_type is "MAC"; only bearer`, false},
-		"unprintable":      {answer(201, `{"access_token":"`+accessToken+`\r\nX-Evil: 1"}`), auth.Error{StatusCode: 201}, "no header can carry", false},
-		"expires_in words": {answer(201, `{"access_token":"`+accessToken+`","expires_in":"soon"}`), auth.Error{StatusCode: 201}, "not a token response", false},
-		"redirect":         {answer(307, "", "Location", "https://elsewhere.example/"), auth.Error{StatusCode: 307}, "a redirect, which is never followed", false},
+		"unprintable":      {answer(201, `{"access_token":"`+accessToken+`\r\nX-Evil: 1"}`), auth.Error{StatusCode: 201}, "a header cannot carry", false},
+		"expires_in words": {answer(201, `{"access_token":"`+accessToken+`","expires_in":"soon"}`), auth.Error{StatusCode: 201}, "unexpected response body", false},
+		"redirect":         {answer(307, "", "Location", "https://elsewhere.example/"), auth.Error{StatusCode: 307}, "redirects are not followed", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -195,7 +195,7 @@ func TestTokenErrors(t *testing.T) {
 			if got.Temporary() != tt.temporary {
 				t.Errorf("Temporary %v", got.Temporary())
 			}
-			prefix := "auth: token request: POST " + strings.TrimPrefix(e.URL, "http://") + "/auth/token: "
+			prefix := "moneykit: token request: POST " + strings.TrimPrefix(e.URL, "http://") + "/auth/token: "
 			if !strings.HasPrefix(err.Error(), prefix) || !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("%q, want %q and %q", err, prefix, tt.text)
 			}
@@ -244,10 +244,10 @@ func TestEndedContext(t *testing.T) {
 func TestClientCredentialsRefuses(t *testing.T) {
 	t.Parallel()
 	for want, build := range map[string]func() (*auth.Source, error){
-		"the client ID is empty":        func() (*auth.Source, error) { return auth.ClientCredentials("", clientSecret) },
-		"the client secret is empty":    func() (*auth.Source, error) { return auth.ClientCredentials(clientID, "") },
-		"client secret holds a control": func() (*auth.Source, error) { return auth.ClientCredentials(clientID, clientSecret+"\n") },
-		"client ID holds a control":     func() (*auth.Source, error) { return auth.ClientCredentials(clientID+"\r\n", clientSecret) },
+		"the client ID is empty":           func() (*auth.Source, error) { return auth.ClientCredentials("", clientSecret) },
+		"the client secret is empty":       func() (*auth.Source, error) { return auth.ClientCredentials(clientID, "") },
+		"client secret contains a control": func() (*auth.Source, error) { return auth.ClientCredentials(clientID, clientSecret+"\n") },
+		"client ID contains a control":     func() (*auth.Source, error) { return auth.ClientCredentials(clientID+"\r\n", clientSecret) },
 		"option 2 is nil": func() (*auth.Source, error) {
 			return auth.ClientCredentials(clientID, clientSecret, auth.WithBasicAuth(), nil)
 		},
@@ -271,7 +271,7 @@ func TestClientCredentialsRefuses(t *testing.T) {
 		},
 	} {
 		src, err := build()
-		if src != nil || err == nil || !strings.HasPrefix(err.Error(), "auth: ") || !strings.Contains(err.Error(), want) {
+		if src != nil || err == nil || !strings.HasPrefix(err.Error(), "moneykit: auth: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, %v, want %q", src, err, want)
 		}
 		noSecret(t, err)
@@ -281,11 +281,11 @@ func TestClientCredentialsRefuses(t *testing.T) {
 func TestUnusableSources(t *testing.T) {
 	t.Parallel()
 	for want, src := range map[string]*auth.Source{
-		"the Source is nil or zero":     nil,
-		"nil or zero":                   new(auth.Source),
-		"the access token is empty":     auth.StaticToken(""),
-		"no header can carry":           auth.StaticToken("Bearer " + accessToken),
-		"FromTokenSource was given nil": auth.FromTokenSource(nil),
+		"the Source is nil or zero": nil,
+		"nil or zero":               new(auth.Source),
+		"the access token is empty": auth.StaticToken(""),
+		"a header cannot carry":     auth.StaticToken("Bearer " + accessToken),
+		"the token source is nil":   auth.FromTokenSource(nil),
 	} {
 		tok, err := src.Token(t.Context())
 		var e *auth.Error

@@ -14,30 +14,29 @@ import (
 	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
-// An Error says why there is no token. It never holds a body, a header or a secret.
+// An Error is the failure to get a token. It contains no body, no header and no secret.
 type Error struct {
-	// StatusCode is the token endpoint's HTTP status, or 0 when it did not answer.
+	// StatusCode is the HTTP status of the token endpoint, 0 without a response.
 	StatusCode int
-	// Code is MoneyKit's error_code, such as "api_error.auth.unauthorized", or the error of RFC 6749, section 5.2.
+	// Code is MoneyKit's error_code, such as api_error.auth.unauthorized, or the error of RFC 6749, section 5.2.
 	Code string
-	// Message is what the endpoint said in words.
+	// Message is the error_message or error_description of the response.
 	Message string
-	// RetryAfter is how long the [Source] waits before it asks again, and answers with this error meanwhile: what
-	// the endpoint's Retry-After said, up to five minutes, or the source's own backoff.
+	// RetryAfter is how long the [Source] waits before its next request, and returns this error meanwhile: the
+	// response's Retry-After (five minutes at most) or the backoff, with jitter.
 	RetryAfter time.Duration
 
-	place string // host and path of the token endpoint
-	err   error  // the cause, when no answer says it
-
-	unreached bool // the request failed before an answer
+	endpoint  string // host and path of the token endpoint
+	err       error  // the cause, when there is no error response
+	temporary bool   // no response, or one that could not be read
 }
 
 // Error names the token endpoint by host and path, and says what went wrong.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString("auth: token request")
-	if e.place != "" {
-		b.WriteString(": POST " + e.place)
+	b.WriteString("moneykit: token request")
+	if e.endpoint != "" {
+		b.WriteString(": POST " + e.endpoint)
 	}
 	if e.StatusCode != 0 {
 		fmt.Fprintf(&b, ": %d %s", e.StatusCode, http.StatusText(e.StatusCode))
@@ -53,40 +52,58 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the cause, such as a network error or the error of the context that ended a wait.
+// Unwrap returns the cause, such as a network error or the error of a context.
 func (e *Error) Unwrap() error { return e.err }
 
-// Temporary tells whether asking again later may help: the endpoint could not be reached (in time), was too busy,
-// or failed. It is false for credentials that were refused, and for what a wait's context ended.
+// Temporary reports whether a later request may succeed: there was no response, or one that could not be read, or a 429,
+// or a 5xx. It is false for rejected credentials, and for a caller whose context ended while it waited.
 func (e *Error) Temporary() bool {
-	return e.unreached || e.StatusCode == http.StatusTooManyRequests || e.StatusCode >= 500
+	return e.temporary || e.StatusCode == http.StatusTooManyRequests || e.StatusCode >= 500
 }
 
-// explain makes an Error of what x/oauth2 returns, without the URL and the body that it would print: either may
-// repeat a secret. It returns nil for an err that is neither an answer nor a failed request.
-func explain(err error, secrets ...string) *Error {
-	var answer *oauth2.RetrieveError
+// explain makes an Error of what x/oauth2 returned, without the URL and the body that it prints: both may repeat a secret.
+// status is that of the response, which x/oauth2 drops when it cannot read a 2xx.
+func explain(err error, status int, redactor transport.Redactor) *Error {
+	var response *oauth2.RetrieveError
 	var request *url.Error
 	switch {
-	case errors.As(err, &answer) && answer.Response != nil:
-		out := &Error{StatusCode: answer.Response.StatusCode}
-		out.RetryAfter, _ = transport.RetryAfter(answer.Response.Header, time.Now())
-		var body struct {
-			Code    string `json:"error_code"`
-			Message string `json:"error_message"`
-		}
-		_ = json.Unmarshal(answer.Body, &body) // a proxy's page has neither, and its status says enough
-		if body.Code == "" && body.Message == "" {
-			body.Code, body.Message = answer.ErrorCode, answer.ErrorDescription
-		}
-		out.Code, out.Message = transport.Clean(body.Code, secrets...), transport.Clean(body.Message, secrets...)
-		if out.StatusCode/100 == 3 {
-			out.err = errors.New("a redirect, which is never followed with a secret; set the token URL to where it leads")
-		}
-		return out
+	case errors.As(err, &response) && response.Response != nil:
+		return ofResponse(response, redactor)
 	case errors.As(err, &request):
-		return &Error{err: transport.CleanError(request.Err, secrets...), unreached: true}
+		return &Error{err: redactor.CleanError(request.Err), temporary: true}
+	case status != 0:
+		return &Error{StatusCode: status, temporary: true,
+			err: errors.New("unexpected response body; want a token response (RFC 6749, section 5.1) of at most 1 MiB")}
 	default:
-		return nil
+		return &Error{err: redactor.CleanError(err)}
 	}
+}
+
+// ofResponse makes an Error of a response that is no success.
+func ofResponse(response *oauth2.RetrieveError, redactor transport.Redactor) *Error {
+	e := &Error{StatusCode: response.Response.StatusCode}
+	e.RetryAfter, _ = transport.RetryAfter(response.Response.Header, time.Now())
+	var body struct {
+		Code    string `json:"error_code"`
+		Message string `json:"error_message"`
+	}
+	_ = json.Unmarshal(transport.TrimBOM(response.Body), &body) // anything else, such as a proxy's page, leaves the status
+	if body.Code == "" && body.Message == "" {
+		body.Code, body.Message = response.ErrorCode, response.ErrorDescription
+	}
+	e.Code, e.Message = redactor.Clean(body.Code), redactor.Clean(body.Message)
+	if e.StatusCode/100 == 3 {
+		e.err = errors.New("redirects are not followed with a secret; set the token URL to the address it redirects to")
+	}
+	return e
+}
+
+// isKnownCode reports whether code is one of RFC 6749, section 5.2, or of MoneyKit, and so certainly no secret.
+func isKnownCode(code string) bool {
+	switch code {
+	case "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+		"api_error.auth.unauthorized", "api_error.auth.expired_access_token", "api_error.rate_limit_exceeded":
+		return true
+	}
+	return false
 }

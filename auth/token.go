@@ -14,19 +14,18 @@ import (
 	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
-// A Token is an access token (RFC 6749, section 1.4). It prints as [redacted] wherever it is rendered: by fmt,
-// encoding/json and log/slog.
+// A Token is an access token (RFC 6749, section 1.4). It prints as [redacted] with fmt, encoding/json and log/slog.
 type Token struct {
-	// header is behind a pointer because fmt looks through the unexported fields of whatever holds a Token.
-	header   *string
-	obtained time.Time
-	lifetime time.Duration // 0: until the server refuses it; negative: it had ended by then
+	header  *string   // a pointer, because fmt prints unexported fields of what contains a Token
+	expires time.Time // zero: never
+	refresh time.Time // from when on a new token is fetched in the background
 }
 
 // bearer begins an Authorization header (RFC 6750, section 2.1).
 const bearer = "Bearer "
 
-// refreshMargin is how long before a token's end its successor is fetched, at most; half the lifetime if shorter.
+// refreshMargin is the longest time before the expiry of a token at which a new one is fetched; half its lifetime if
+// that is shorter.
 const refreshMargin = time.Minute
 
 func newToken(t *oauth2.Token, now time.Time) (*Token, error) {
@@ -34,18 +33,16 @@ func newToken(t *oauth2.Token, now time.Time) (*Token, error) {
 	case t == nil || t.AccessToken == "":
 		return nil, errors.New("the access token is empty")
 	case !strings.EqualFold(t.Type(), "Bearer"):
-		return nil, fmt.Errorf("the token_type is %q; only bearer is supported", transport.Clean(t.Type(), t.AccessToken))
+		return nil, fmt.Errorf("the token_type is %q; only bearer is supported", transport.NewRedactor(t.AccessToken).Clean(t.Type()))
 	case strings.ContainsFunc(t.AccessToken, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return nil, errors.New("the access token has a space or a character that no header can carry; " +
-			`it is wanted without "Bearer " and without a line end`)
+		return nil, errors.New("the access token contains a space or another character that a header cannot carry; " +
+			`pass it without "Bearer " and without a line break`)
 	}
 	header := bearer + t.AccessToken
-	tok := &Token{header: &header, obtained: now}
+	tok := &Token{header: &header}
 	if !t.Expiry.IsZero() {
-		tok.lifetime = t.Expiry.Sub(now)
-		if tok.lifetime <= 0 {
-			tok.lifetime = -1
-		}
+		tok.expires = t.Expiry.Round(0) // by the wall clock: the monotonic one stands still while a machine sleeps
+		tok.refresh = tok.expires.Add(-min(refreshMargin, t.Expiry.Sub(now)/2))
 	}
 	return tok, nil
 }
@@ -60,22 +57,21 @@ func (t *Token) Value() string {
 
 // SetAuthHeader sets the Authorization header of r.
 func (t *Token) SetAuthHeader(r *http.Request) {
-	if t != nil && t.header != nil {
-		r.Header.Set("Authorization", *t.header)
+	if t == nil || t.header == nil {
+		return
 	}
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	r.Header.Set("Authorization", *t.header)
 }
 
-// usable tells whether the token has not expired, and fresh whether no successor is wanted yet.
-func (t *Token) state(now time.Time) (usable, fresh bool) {
-	if t == nil {
-		return false, false
-	}
-	if t.lifetime == 0 {
-		return true, true
-	}
-	// The monotonic clock stands still while a machine sleeps, and the wall clock can be set: the later one counts.
-	age := max(now.Sub(t.obtained), time.Duration(now.UnixNano()-t.obtained.UnixNano()))
-	return age < t.lifetime, age < t.lifetime-min(refreshMargin, t.lifetime/2)
+func (t *Token) usable(now time.Time) bool {
+	return t != nil && (t.expires.IsZero() || now.Before(t.expires))
+}
+
+func (t *Token) fresh(now time.Time) bool {
+	return t != nil && (t.expires.IsZero() || now.Before(t.refresh))
 }
 
 // String returns [redacted].

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -879,61 +880,51 @@ type CreateLinkSessionJSONRequestBody = CreateLinkSessionRequest
 // ExchangeTokenJSONRequestBody defines body for ExchangeToken for application/json ContentType.
 type ExchangeTokenJSONRequestBody = ExchangeTokenRequest
 
-// RequestEditorFn is the function signature for the RequestEditor callback function
+// RequestEditorFn changes a request before it is sent. An error ends the call.
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
 
-// Doer performs HTTP requests.
-//
-// The standard http.Client implements this interface.
+// HttpRequestDoer sends requests, as *http.Client does.
 type HttpRequestDoer interface {
 	Do(req *http.Request) (*http.Response, error)
 }
 
-// Client which conforms to the OpenAPI3 specification for this service.
+// Client builds the request of each operation, runs the editors on it and sends it. Make one with NewClient.
 type Client struct {
-	// The endpoint of the server conforming to this interface, with scheme,
-	// https://api.deepmap.com for example. This can contain a path relative
-	// to the server, such as https://api.deepmap.com/dev-test, and all the
-	// paths in the swagger spec will be appended to the server.
+	// Server is the base URL of the API. A path in it is kept. NewClient parses it, and later changes have no effect.
 	Server string
 
-	// Doer for performing requests, typically a *http.Client with any
-	// customized settings, such as certificate chains.
+	// Client sends the requests; *http.Client by default.
 	Client HttpRequestDoer
 
-	// A list of callbacks for modifying requests which are generated before sending over
-	// the network.
+	// RequestEditors run on each request, in this order, before the editors of the call.
 	RequestEditors []RequestEditorFn
+
+	base *url.URL // Server, parsed
 }
 
-// ClientOption allows setting custom parameters during construction
+// ClientOption sets a field of a Client.
 type ClientOption func(*Client) error
 
-// Creates a new Client, with reasonable defaults
+// NewClient returns a Client for the API at server.
 func NewClient(server string, opts ...ClientOption) (*Client, error) {
-	// create a client with sane default values
-	client := Client{
-		Server: server,
-	}
-	// mutate client and add all optional params
-	for _, o := range opts {
-		if err := o(&client); err != nil {
+	c := Client{Server: server}
+	for _, opt := range opts {
+		if err := opt(&c); err != nil {
 			return nil, err
 		}
 	}
-	// ensure the server URL always has a trailing slash
-	if !strings.HasSuffix(client.Server, "/") {
-		client.Server += "/"
+	base, err := url.Parse(c.Server)
+	if err != nil {
+		return nil, err
 	}
-	// create httpClient, if not already present
-	if client.Client == nil {
-		client.Client = &http.Client{}
+	c.base = base
+	if c.Client == nil {
+		c.Client = &http.Client{}
 	}
-	return &client, nil
+	return &c, nil
 }
 
-// WithHTTPClient allows overriding the default Doer, which is
-// automatically created using http.Client. This is useful for tests.
+// WithHTTPClient sets what sends the requests.
 func WithHTTPClient(doer HttpRequestDoer) ClientOption {
 	return func(c *Client) error {
 		c.Client = doer
@@ -941,8 +932,7 @@ func WithHTTPClient(doer HttpRequestDoer) ClientOption {
 	}
 }
 
-// WithRequestEditorFn allows setting up a callback function, which will be
-// called right before sending the request. This can be used to mutate the request.
+// WithRequestEditorFn adds an editor that runs on each request.
 func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 	return func(c *Client) error {
 		c.RequestEditors = append(c.RequestEditors, fn)
@@ -950,7 +940,7 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 	}
 }
 
-// The interface specification for the client above.
+// ClientInterface has a method for each operation.
 type ClientInterface interface {
 
 	// CreateLinkSessionWithBody creates a link session.
@@ -1023,15 +1013,12 @@ type ClientInterface interface {
 //
 // Corresponds with POST /link-session (the `CreateLinkSession` operationId).
 func (c *Client) CreateLinkSessionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateLinkSessionRequestWithBody(c.Server, contentType, body)
+	req, err := c.newRequest(ctx, http.MethodPost, "/link-session", body)
 	if err != nil {
 		return nil, err
 	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+	req.Header.Set("Content-Type", contentType)
+	return c.send(req, reqEditors)
 }
 
 // CreateLinkSession creates a link session.
@@ -1047,15 +1034,11 @@ func (c *Client) CreateLinkSessionWithBody(ctx context.Context, contentType stri
 //
 // Corresponds with POST /link-session (the `CreateLinkSession` operationId).
 func (c *Client) CreateLinkSession(ctx context.Context, body CreateLinkSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateLinkSessionRequest(c.Server, body)
+	data, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+	return c.CreateLinkSessionWithBody(ctx, "application/json", bytes.NewReader(data), reqEditors...)
 }
 
 // ExchangeTokenWithBody exchanges a token for a link.
@@ -1071,15 +1054,12 @@ func (c *Client) CreateLinkSession(ctx context.Context, body CreateLinkSessionJS
 //
 // Corresponds with POST /link-session/exchange-token (the `ExchangeToken` operationId).
 func (c *Client) ExchangeTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewExchangeTokenRequestWithBody(c.Server, contentType, body)
+	req, err := c.newRequest(ctx, http.MethodPost, "/link-session/exchange-token", body)
 	if err != nil {
 		return nil, err
 	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+	req.Header.Set("Content-Type", contentType)
+	return c.send(req, reqEditors)
 }
 
 // ExchangeToken exchanges a token for a link.
@@ -1095,109 +1075,52 @@ func (c *Client) ExchangeTokenWithBody(ctx context.Context, contentType string, 
 //
 // Corresponds with POST /link-session/exchange-token (the `ExchangeToken` operationId).
 func (c *Client) ExchangeToken(ctx context.Context, body ExchangeTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewExchangeTokenRequest(c.Server, body)
+	data, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+	return c.ExchangeTokenWithBody(ctx, "application/json", bytes.NewReader(data), reqEditors...)
+}
+
+// newRequest returns a request for path, which is escaped and begins with a slash, below the server's base URL.
+func (c *Client) newRequest(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	if c.base == nil {
+		return nil, errors.New("the Client is zero; make it with NewClient")
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "", body)
+	if err != nil {
 		return nil, err
+	}
+	escaped := strings.TrimSuffix(c.base.EscapedPath(), "/") + path
+	*req.URL = *c.base
+	if req.URL.Path, err = url.PathUnescape(escaped); err != nil {
+		return nil, err
+	}
+	req.URL.RawPath = escaped
+	req.Host = c.base.Host
+	return req, nil
+}
+
+// send runs the editors and sends req.
+func (c *Client) send(req *http.Request, editors []RequestEditorFn) (*http.Response, error) {
+	for _, edits := range [...][]RequestEditorFn{c.RequestEditors, editors} {
+		for _, edit := range edits {
+			if err := edit(req.Context(), req); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return c.Client.Do(req)
 }
 
-// NewCreateLinkSessionRequest calls the generic CreateLinkSession builder with application/json body
-func NewCreateLinkSessionRequest(server string, body CreateLinkSessionJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
+// pathParam escapes a path parameter. An empty one, "." and ".." would lead to another operation.
+func pathParam[T any](name string, value T) (string, error) {
+	switch text := fmt.Sprint(value); text {
+	case "", ".", "..":
+		return "", fmt.Errorf("the path parameter %s is %q, which cannot be part of a path", name, text)
+	default:
+		return url.PathEscape(text), nil
 	}
-	bodyReader = bytes.NewReader(buf)
-	return NewCreateLinkSessionRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewCreateLinkSessionRequestWithBody constructs an http.Request for the CreateLinkSession method, with any body, and a specified content type
-func NewCreateLinkSessionRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/link-session")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-// NewExchangeTokenRequest calls the generic ExchangeToken builder with application/json body
-func NewExchangeTokenRequest(server string, body ExchangeTokenJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewExchangeTokenRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewExchangeTokenRequestWithBody constructs an http.Request for the ExchangeToken method, with any body, and a specified content type
-func NewExchangeTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/link-session/exchange-token")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
-	for _, r := range c.RequestEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	for _, r := range additionalEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // ClientWithResponses builds on ClientInterface to offer response payloads

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// maxRetryAfterSeconds is the longest that a time.Duration holds.
+// maxRetryAfterSeconds is the longest delay that fits a time.Duration.
 const maxRetryAfterSeconds = int64(1<<63-1) / int64(time.Second)
 
 // RetryAfter reads a Retry-After header (RFC 9110, section 10.2.3): whole seconds, or an HTTP date compared with

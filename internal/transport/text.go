@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -10,52 +11,87 @@ import (
 	"unicode"
 )
 
-// Redacted stands where a secret would.
+// Redacted is printed in place of a secret.
 const Redacted = "[redacted]"
 
-// maxText is how much of a text from outside is kept, in runes.
+// maxText is how many runes of a text from outside are kept.
 const maxText = 500
 
-// minSecret is the length below which a "secret" is a made-up one, and part of too many words.
+// minSecret is the length of the shortest secret that is redacted; anything shorter is part of too many words.
 const minSecret = 4
 
-// Clean makes text from outside fit for an error and a log: every occurrence of a secret is replaced, as it is and as
-// %q writes it, control characters become spaces, and what is too long to read is cut.
-func Clean(text string, secrets ...string) string {
-	for _, s := range longestFirst(secrets) { // or what is left of one that holds another would show
-		if len(s) >= minSecret {
-			quoted := strconv.Quote(s)
-			text = strings.NewReplacer(s, Redacted, quoted[1:len(quoted)-1], Redacted).Replace(text)
+// A Redactor makes texts and errors from outside fit for errors and logs. The zero Redactor knows no secrets.
+type Redactor struct {
+	secrets []string // in every form in which they may be printed, the longest first
+}
+
+// NewRedactor returns a Redactor of secrets: as they are, as %q prints them and as encoding/json writes them.
+func NewRedactor(secrets ...string) Redactor {
+	var r Redactor
+	for _, s := range secrets {
+		if len(s) < minSecret {
+			continue
 		}
+		quoted := strconv.Quote(s)
+		encoded, _ := json.Marshal(s) // a string never fails
+		r.secrets = append(r.secrets, s, quoted[1:len(quoted)-1], string(encoded[1:len(encoded)-1]))
 	}
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, text)
-	n := 0
-	for i := range text {
-		if n++; n > maxText {
-			return text[:i] + "…"
-		}
+	slices.SortFunc(r.secrets, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // one may be part of another
+	r.secrets = slices.Compact(r.secrets)
+	return r
+}
+
+// Clean replaces every secret in text, replaces control and bidirectional formatting characters by spaces, and cuts
+// what is longer than 500 runes.
+func (r Redactor) Clean(text string) string { return printable(r.redact(text)) }
+
+// CleanError returns err if its text needs no cleaning. Otherwise it returns an error with the clean text, which wraps
+// err unless a secret was found: printing the cause would print the secret.
+func (r Redactor) CleanError(err error) error {
+	text := err.Error()
+	redacted := r.redact(text)
+	clean := printable(redacted)
+	switch {
+	case redacted != text:
+		return errors.New(clean)
+	case clean != text:
+		return &cleanError{clean, err}
+	default:
+		return err
+	}
+}
+
+func (r Redactor) redact(text string) string {
+	for _, s := range r.secrets {
+		text = strings.ReplaceAll(text, s, Redacted)
 	}
 	return text
 }
 
-func longestFirst(secrets []string) []string {
-	return slices.SortedFunc(slices.Values(secrets), func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-}
-
-// CleanError makes an error from outside fit to print, such as net/http's, which quotes what is not HTTP. It returns
-// err itself, unless Clean has something to clean: then it returns the text alone, for a cause would print it again.
-func CleanError(err error, secrets ...string) error {
-	text := err.Error()
-	if cleaned := Clean(text, secrets...); cleaned != text {
-		return errors.New(cleaned)
+func printable(text string) string {
+	n := 0
+	for i := range text {
+		if n++; n > maxText {
+			text = text[:i] + "…"
+			break
+		}
 	}
-	return err
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
-// TrimBOM removes a byte order mark, which JSON readers may ignore (RFC 8259, section 8.1).
+// A cleanError prints a clean text in place of its cause's.
+type cleanError struct {
+	text  string
+	cause error
+}
+
+func (e *cleanError) Error() string { return e.text }
+func (e *cleanError) Unwrap() error { return e.cause }
+
+// TrimBOM removes a byte order mark, which JSON parsers may ignore (RFC 8259, section 8.1).
 func TrimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\ufeff")) }

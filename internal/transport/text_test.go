@@ -23,15 +23,15 @@ func TestClean(t *testing.T) {
 		{"line\r\nforged\tline\x1b[31m\u2028", "line  forged line [31m ", nil},
 		{"grüße", "grüße", nil},
 	} {
-		if got := transport.Clean(tt.in, tt.secrets...); got != tt.want {
+		if got := transport.NewRedactor(tt.secrets...).Clean(tt.in); got != tt.want {
 			t.Errorf("Clean(%q, %q) = %q, want %q", tt.in, tt.secrets, got, tt.want)
 		}
 	}
-	long := transport.Clean(strings.Repeat("ü", 10_000))
+	long := transport.Redactor{}.Clean(strings.Repeat("ü", 10_000))
 	if n := utf8.RuneCountInString(long); n != 501 || !strings.HasSuffix(long, "…") {
 		t.Errorf("a long text keeps %d runes", n)
 	}
-	if exact := strings.Repeat("x", 500); transport.Clean(exact) != exact {
+	if exact := strings.Repeat("x", 500); (transport.Redactor{}).Clean(exact) != exact {
 		t.Error("a text of 500 runes is cut")
 	}
 }

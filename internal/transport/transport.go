@@ -1,5 +1,5 @@
-// Package transport holds what auth and api both need to speak HTTP safely: which URLs may carry a secret, a client
-// that follows no redirect, Retry-After, and text from outside made fit to print.
+// Package transport is what auth and api share to send requests safely: which URLs may carry a secret, a client that
+// follows no redirect, Retry-After, and redaction of texts from outside.
 package transport
 
 import (
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"runtime"
 	"sync"
 )
@@ -14,20 +15,20 @@ import (
 const (
 	// Version is this module's version, as in CHANGELOG.md and the contract's info.version.
 	Version = "0.2.0"
-	// APIVersion is the value of the MoneyKit-Version header: the shape of answers that the contract describes.
+	// APIVersion is the value of the MoneyKit-Version header: the version of the API that the contract describes.
 	APIVersion = "2023-02-18"
 )
 
 var userAgent = "moneykit-go/" + Version + " (" + runtime.Version() + ")"
 
-// SetHeaders sets what every request to MoneyKit carries: its API version, and who is calling.
+// SetHeaders sets what every request to MoneyKit carries: the API's version, and the client's name and version.
 func SetHeaders(h http.Header) {
 	h.Set("MoneyKit-Version", APIVersion)
 	h.Set("User-Agent", userAgent)
 }
 
-// sharedTransport is http.DefaultTransport but for its limit of two idle connections a host: all of a client's
-// calls go to one host, and a connection that cannot be kept is a TLS handshake on the next call.
+// sharedTransport is http.DefaultTransport without its limit of two idle connections per host: all calls go to one
+// host, and every connection that is not kept costs a TLS handshake.
 var sharedTransport = sync.OnceValue(func() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
@@ -38,8 +39,8 @@ var sharedTransport = sync.OnceValue(func() http.RoundTripper {
 	return t
 })
 
-// Client returns a copy of hc, or of a default client for nil, that hands a redirect back instead of following
-// it: a 307 would send the body, and with it a secret, to wherever the answer points.
+// Client returns a copy of hc, or a default client for nil, that does not follow redirects: a 307 would send the body,
+// and with it a secret, to wherever the response points.
 func Client(hc *http.Client) (*http.Client, error) {
 	c := http.Client{}
 	if hc != nil {
@@ -49,26 +50,33 @@ func Client(hc *http.Client) (*http.Client, error) {
 	if c.Transport == nil {
 		c.Transport = sharedTransport()
 	}
+	if v := reflect.ValueOf(c.Transport); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, fmt.Errorf("WithHTTPClient: the client's Transport is a nil %T; leave it unset for the default", c.Transport)
+	}
 	if t, ok := c.Transport.(*http.Transport); ok && t.TLSClientConfig != nil {
 		if v := t.TLSClientConfig.MinVersion; v != 0 && v < tls.VersionTLS12 {
-			return nil, fmt.Errorf("the HTTP client's TLSClientConfig.MinVersion is %s; leave it unset, or set TLS 1.2 or later",
+			return nil, fmt.Errorf("WithHTTPClient: the client's TLSClientConfig.MinVersion is %s; leave it unset, or set TLS 1.2 or later",
 				tls.VersionName(v))
 		}
 	}
 	return &c, nil
 }
 
-// RoundTrip sends r once, and returns an answer that has a header and a body, whatever rt makes of it.
+// RoundTrip sends r once. A response always has a header and a body that can be read to its end.
 func RoundTrip(rt http.RoundTripper, r *http.Request) (*http.Response, error) {
 	res, err := rt.RoundTrip(r)
 	switch {
 	case err != nil:
 		return nil, err
 	case res == nil:
-		return nil, errors.New("the HTTP client's Transport returned neither an answer nor an error")
+		return nil, errors.New("the HTTP client's Transport returned neither a response nor an error")
 	}
 	if res.Header == nil {
 		res.Header = http.Header{}
+	}
+	if res.Body != nil && res.StatusCode == http.StatusSwitchingProtocols { // the body is the connection, and may never end
+		_ = res.Body.Close()
+		res.Body = nil
 	}
 	if res.Body == nil {
 		res.Body = http.NoBody
@@ -76,5 +84,5 @@ func RoundTrip(rt http.RoundTripper, r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// ErrNilHTTPClient is what both packages' WithHTTPClient say of nil.
+// ErrNilHTTPClient is what WithHTTPClient of each package returns for nil.
 var ErrNilHTTPClient = errors.New("WithHTTPClient: the client is nil; leave the option out for the default")

@@ -9,16 +9,16 @@ import (
 	"unicode"
 )
 
-// ParseURL parses the URL of a server, and refuses one that must not carry a secret or cannot be a base.
-// name says in the error which URL is meant; the error never repeats what may be a password.
+// ParseURL parses the URL of a server. It rejects a URL that must not carry a secret or cannot be a base URL. The error
+// names the URL by name and never repeats what may be a password.
 func ParseURL(name, raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		if ue := (*url.Error)(nil); errors.As(err, &ue) {
-			err = ue.Err // without the URL itself
+			err = ue.Err // without the URL, whose query may be secret
 		}
-		if strings.Contains(raw, "@") { // what cannot be read may be part of a password
-			return nil, fmt.Errorf("%s: not a URL, or one with a user name or password, which it must not hold", name)
+		if strings.Contains(raw, "@") { // the cause may quote part of a password
+			return nil, fmt.Errorf("%s: not a URL, or one with a user name or password, which it must not contain", name)
 		}
 		return nil, fmt.Errorf("%s: %w; want something like https://api.moneykit.com", name, err)
 	}
@@ -26,11 +26,11 @@ func ParseURL(name, raw string) (*url.URL, error) {
 	case u.Host == "" || u.Hostname() == "":
 		return nil, fmt.Errorf("%s: no host; want something like https://api.moneykit.com", name)
 	case strings.ContainsFunc(u.Host, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return nil, fmt.Errorf("%s: the host has a character that cannot be seen", name)
+		return nil, fmt.Errorf("%s: the host contains a character that is not printable", name)
 	case u.User != nil:
-		return nil, fmt.Errorf("%s: it must not hold a user name or password", name)
+		return nil, fmt.Errorf("%s: it must not contain a user name or password", name)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, fmt.Errorf("%s: it must not hold a query or a fragment", name)
+		return nil, fmt.Errorf("%s: it must not contain a query or a fragment", name)
 	}
 	if err := CheckScheme(u); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -38,8 +38,8 @@ func ParseURL(name, raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// CheckScheme refuses a URL over which a secret would travel in the clear: https is required, but http will do
-// where the host is this machine.
+// CheckScheme returns an error for a URL over which a secret would travel unencrypted: https is required, and http is
+// allowed where the host is loopback.
 func CheckScheme(u *url.URL) error {
 	if u == nil {
 		return errors.New("there is no URL")
@@ -51,19 +51,19 @@ func CheckScheme(u *url.URL) error {
 		if isLoopback(u.Hostname()) {
 			return nil
 		}
-		return fmt.Errorf("http to %s would send secrets in the clear; use https (http is for loopback hosts only)", u.Host)
+		return fmt.Errorf("http to %s would send secrets unencrypted; use https (http is for loopback hosts only)", u.Host)
 	default:
 		return fmt.Errorf("its scheme is %q; want https", u.Scheme)
 	}
 }
 
 func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") { // and no name below it: DNS, or an HTTP proxy, may take that elsewhere
+	if strings.EqualFold(host, "localhost") { // but not *.localhost, which DNS or a proxy may resolve to another machine
 		return true
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// Place returns what an error may show of a URL: host and path.
-func Place(u *url.URL) string { return u.Host + u.EscapedPath() }
+// HostPath returns the part of a URL that may be printed: host and path.
+func HostPath(u *url.URL) string { return u.Host + u.EscapedPath() }

@@ -25,7 +25,7 @@ func TestParseURL(t *testing.T) {
 		u, err := transport.ParseURL("the URL", raw)
 		if err != nil {
 			t.Errorf("%s: %v", raw, err)
-		} else if got := transport.Place(u); got != place {
+		} else if got := transport.HostPath(u); got != place {
 			t.Errorf("%s: place %q, want %q", raw, got, place)
 		}
 	}
@@ -43,8 +43,8 @@ func TestParseURLRefuses(t *testing.T) {
 		"https://host:port":                    "invalid port",
 		"https://ho st":                        "invalid character",
 		"https://host\r\nX-Evil: 1":            "invalid control character",
-		"https://host\u009b31m":                "cannot be seen",
-		"https://host\u202egro.live":           "cannot be seen",
+		"https://host\u009b31m":                "not printable",
+		"https://host\u202egro.live":           "not printable",
 		"https://host/%zz":                     "invalid URL escape",
 		"ftp://host":                           `scheme is "ftp"`,
 		"http://api.moneykit.com":              "http to api.moneykit.com",
