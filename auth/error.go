@@ -28,7 +28,7 @@ type Error struct {
 
 	endpoint  string // host and path of the token endpoint
 	err       error  // the cause, when there is no error response
-	temporary bool   // no response, or one that could not be read
+	temporary bool   // no response, or not all of one
 }
 
 // Error names the token endpoint by host and path, and says what went wrong.
@@ -55,8 +55,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, such as a network error or the error of a context.
 func (e *Error) Unwrap() error { return e.err }
 
-// Temporary reports whether a later request may succeed: there was no response, or one that could not be read, or a 429,
-// or a 5xx. It is false for rejected credentials, and for a caller whose context ended while it waited.
+// Temporary reports whether a later request may succeed: there was no response, or its connection broke, or it was a
+// 429 or a 5xx. It is false for rejected credentials, and for a caller whose context ended while it waited.
 func (e *Error) Temporary() bool {
 	return e.temporary || e.StatusCode == http.StatusTooManyRequests || e.StatusCode >= 500
 }
@@ -72,7 +72,8 @@ func explain(err error, status int, redactor transport.Redactor) *Error {
 	case errors.As(err, &request):
 		return &Error{err: redactor.CleanError(request.Err), temporary: true}
 	case status != 0:
-		return &Error{StatusCode: status, temporary: true,
+		brokenOff := strings.HasPrefix(err.Error(), "oauth2: cannot fetch token") // x/oauth2 has no type for it
+		return &Error{StatusCode: status, temporary: brokenOff,
 			err: errors.New("unexpected response body; want a token response (RFC 6749, section 5.1) of at most 1 MiB")}
 	default:
 		return &Error{err: redactor.CleanError(err)}
