@@ -2,92 +2,107 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 
-	"github.com/moneykit/moneykit-go/auth"
+	"github.com/moneykit/moneykit-go/gen"
+	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
-// HTTPInfo is what [WithHTTPInfo] tells of a call.
-type HTTPInfo struct {
-	StatusCode int         // of the last attempt's answer; 0 for none
-	Header     http.Header // of the last attempt's answer
-	Attempts   int         // how many requests were made for the operation itself
+// An operation is what the contract does not say about one of its operations, whose success is a T.
+type operation[T any] struct {
+	id         string // operationId
+	idempotent bool   // processing a request twice does no harm
+
+	// decode reads the body of a 2xx response. A T together with an error is a response of which a part is missing.
+	decode func(body []byte) (*T, error)
 }
 
-// A CallOption changes one call.
-type CallOption func(*callOptions)
-
-type callOptions struct {
-	info  *HTTPInfo
-	spare HTTPInfo // for a caller who asks for none
+// An input is what the caller of an operation passes to it.
+type input struct {
+	required []field
+	secret   string // must not be printed
+	send     func(context.Context, *gen.Client, []gen.RequestEditorFn) (*http.Response, error)
 }
 
-// WithHTTPInfo fills info, whether or not the call succeeds. A nil info is ignored.
-func WithHTTPInfo(info *HTTPInfo) CallOption {
-	return func(o *callOptions) { o.info = info }
-}
+// A field is a required field of a request body. Its path is like customer_user.id.
+type field struct{ path, value string }
 
-// call carries out op, as often as the policy allows.
-func call[Req, Res any](ctx context.Context, c *Client, op *operation[Req, Res], req *Req, opts []CallOption) (*Res, error) {
-	var o callOptions
+// call sends an operation's request through the generated client until it succeeds, or its failure is final.
+func call[T any](ctx context.Context, c *Client, op *operation[T], opts []CallOption, in input) (*T, error) {
+	switch {
+	case c == nil || c.generated == nil:
+		return nil, &Error{Op: op.id, err: errors.New("the Client is nil or zero; make it with FromCredentials, FromEnv or New")}
+	case ctx == nil:
+		return nil, &Error{Op: op.id, err: errors.New("the context is nil")}
+	}
+	a := attempt{client: c, settings: c.settings, op: op.id, idempotent: op.idempotent, secret: in.secret}
 	for _, opt := range opts {
-		if opt != nil {
-			opt(&o)
+		if opt == nil {
+			continue
+		}
+		if err := opt.apply(&a.settings); err != nil {
+			return nil, &Error{Op: op.id, err: err}
 		}
 	}
-	if o.info == nil {
-		o.info = &o.spare
+	if a.info == nil {
+		a.info = &a.ownInfo
 	}
-	*o.info = HTTPInfo{}
-	switch {
-	case c.source == nil:
-		return nil, &Error{err: errors.New("the Client is nil or zero; make it with New or FromEnv")}
-	case ctx == nil:
-		return nil, op.fail(final, errors.New("the context is nil"))
-	}
-	if e := op.incomplete(req); e != nil {
+	*a.info = HTTPInfo{}
+	if e := missing(op.id, in.required); e != nil {
 		return nil, e
 	}
-	payload, err := json.Marshal(req)
-	if err != nil {
-		return nil, op.fail(final, fmt.Errorf("the request cannot be written as JSON: %w", err))
+	var out *T
+	a.decode = func(body []byte) (ok bool, err error) {
+		out, err = op.decode(transport.TrimBOM(body))
+		return out != nil, err
 	}
+	if e := a.repeat(ctx, in.send); e != nil {
+		return nil, e
+	}
+	return out, nil
+}
 
-	var denied *Error        // the 401 that sent us for another token
-	var rejected *auth.Token // the token it was about
-	var unavailable bool     // a 503 came, from whoever
-	for attempt := 1; ; attempt++ {
-		tok, err := c.source.Token(ctx)
-		var e *Error
-		switch {
-		case err != nil:
-			e = op.noToken(err)
-		case denied != nil && tok.Value() == rejected.Value():
-			return nil, denied
-		default:
-			var res *Res
-			if res, e = op.attempt(ctx, c, req, payload, tok, o.info); e == nil {
-				return res, nil
-			}
-			if unavailable && e.Code == codeInvalidExchange { // the token was used, and perhaps by the call that got the 503
-				e.fate = unknown
-			}
-			unavailable = unavailable || e.StatusCode == http.StatusServiceUnavailable
-			if e.StatusCode == http.StatusUnauthorized && denied == nil {
-				denied, rejected = e, tok
-				c.source.Invalidate(tok)
-				attempt--
-				continue
-			}
+// repeat makes attempts as long as the failures can be retried.
+func (a *attempt) repeat(ctx context.Context, send func(context.Context, *gen.Client, []gen.RequestEditorFn) (*http.Response, error)) *Error {
+	a.generated = *a.client.generated
+	a.generated.Client = a
+	editors := append(a.editors, a.client.bearer) // the token last, so that the caller's editors do not see it
+
+	var rejected *Error  // the 401 after which another token was needed
+	var unavailable bool // there was a 503
+	for n := 1; ; n++ {
+		a.reset()
+		_, err := send(ctx, &a.generated, editors)
+		e, f := a.result(ctx, err)
+		if e == nil {
+			return nil
 		}
-		if e.fate != repeatable || ctx.Err() != nil {
-			return nil, e
+		if err == errSameToken {
+			e = rejected
 		}
-		if err := c.retry.wait(ctx, attempt, e); err != nil {
-			return nil, err
+		// After a 503 the token may be used up, since a proxy may have replaced the response: a retry does no harm,
+		// but its failure does not prove that there is no link.
+		unavailable = unavailable || e.StatusCode == http.StatusServiceUnavailable
+		e.OutcomeUnknown = !a.idempotent && (f.processed || unavailable)
+		if e.StatusCode == http.StatusUnauthorized && rejected == nil {
+			rejected, a.rejected = e, a.authorization
+			a.client.invalidate(ctx, a.authorization)
+			n--
+			continue
 		}
+		if !f.retriable(a.idempotent) {
+			return e
+		}
+		if e := a.retry.wait(ctx, n, e); e != nil {
+			return e
+		}
+	}
+}
+
+// invalidate makes the token source forget the token of an Authorization header that was rejected.
+func (c *Client) invalidate(ctx context.Context, authorization string) {
+	if tok, err := c.source.Token(ctx); err == nil && authorization == bearerPrefix+tok.Value() {
+		c.source.Invalidate(tok)
 	}
 }

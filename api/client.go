@@ -6,216 +6,175 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net/http"
 	"net/url"
-	"time"
+	"slices"
+	"strings"
+	"sync/atomic"
 
 	"github.com/moneykit/moneykit-go/auth"
 	"github.com/moneykit/moneykit-go/gen"
 	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
-const (
-	// DefaultTimeout bounds one attempt of a call, from dialling to the last byte of the answer.
-	DefaultTimeout = 60 * time.Second
-
-	// DefaultMaxBodySize is how many bytes of an answer are read at most, decompressed.
-	DefaultMaxBodySize = 1 << 20
-)
-
-// A Client makes the calls of MoneyKit's LinkSession API. It is safe for concurrent use; make one with [New] or
-// [FromEnv] and keep it.
+// A Client calls MoneyKit's LinkSession API. It is safe for concurrent use; make one with [FromCredentials], [FromEnv]
+// or [New] and keep it.
 type Client struct {
+	settings
+	generated *gen.Client         // builds the requests
+	bearer    gen.RequestEditorFn // source.RequestEditor
 	source    *auth.Source
 	transport http.RoundTripper
-	editors   []gen.RequestEditorFn
-	timeout   time.Duration // of an attempt
-	retry     RetryPolicy
 	logger    *slog.Logger // nil: no logging
 	maxBody   int64
-	baseURL   string
-
-	createLinkSession operation[gen.CreateLinkSessionRequest, gen.CreateLinkSessionResponse]
-	exchangeToken     operation[gen.ExchangeTokenRequest, gen.ExchangeTokenResponse]
+	http1     *atomic.Bool // see upload
 }
 
-// An Option changes how a [Client] works.
-type Option func(*options) error
-
-type options struct {
-	baseURL string
-	http    *http.Client
-	timeout time.Duration
-	client  Client
-}
-
-// WithBaseURL sets where the API is, https://api.moneykit.com by default. A path in it is kept. It must be https
-// unless its host is loopback, and should go with [auth.WithTokenURL]: tokens of one environment are not known to
-// another.
-func WithBaseURL(baseURL string) Option {
-	return func(o *options) error {
-		o.baseURL = baseURL
-		return nil
-	}
-}
-
-// WithHTTPClient sends calls through hc's Transport, which sees every attempt as a request of its own. Where hc.Timeout is
-// set, it stands in for [DefaultTimeout]. Redirects are not followed, and cookies are not kept.
-func WithHTTPClient(hc *http.Client) Option {
-	return func(o *options) error {
-		if hc == nil {
-			return transport.ErrNilHTTPClient
-		}
-		o.http = hc
-		return nil
-	}
-}
-
-// WithTimeout bounds each attempt, [DefaultTimeout] by default. A call as a whole is bounded by its context.
-func WithTimeout(d time.Duration) Option {
-	return func(o *options) error {
-		if d <= 0 {
-			return fmt.Errorf("WithTimeout: %v; want more than 0", d)
-		}
-		o.timeout = d
-		return nil
-	}
-}
-
-// WithMaxBodySize sets how many bytes of an answer are read at most, [DefaultMaxBodySize] by default. A longer
-// answer is an [*Error].
-func WithMaxBodySize(bytes int64) Option {
-	return func(o *options) error {
-		if bytes <= 0 {
-			return fmt.Errorf("WithMaxBodySize: %d; want more than 0", bytes)
-		}
-		o.client.maxBody = min(bytes, math.MaxInt64-1) // one more byte is read, to see that there is one
-		return nil
-	}
-}
-
-// WithRetryPolicy sets when and how often a call is repeated; see [RetryPolicy].
-func WithRetryPolicy(p RetryPolicy) Option {
-	return func(o *options) (err error) {
-		o.client.retry, err = p.withDefaults()
-		return err
-	}
-}
-
-// WithRequestEditor has edit change each attempt's request before it is sent, the token already on it. An error of
-// edit ends the call. Editors run in the order given.
-func WithRequestEditor(edit gen.RequestEditorFn) Option {
-	return func(o *options) error {
-		if edit == nil {
-			return errors.New("WithRequestEditor: the editor is nil")
-		}
-		o.client.editors = append(o.client.editors, edit)
-		return nil
-	}
-}
-
-// WithLogger logs one line for each attempt: operation, attempt, status (0 for no answer), duration and request_id,
-// and nothing else. An attempt that succeeds is logged at debug level, one that fails at warn level. By default
-// nothing is logged.
-func WithLogger(l *slog.Logger) Option {
-	return func(o *options) error {
-		if l == nil {
-			return errors.New("WithLogger: the logger is nil; leave the option out for no logging")
-		}
-		o.client.logger = l
-		return nil
-	}
-}
-
-// New returns a Client that takes its tokens from source. It makes no request itself.
-func New(source *auth.Source, opts ...Option) (*Client, error) {
-	o, err := apply(gen.ServerURL, opts)
+// FromCredentials returns a Client that authenticates with the OAuth 2.0 client credentials grant. Tokens are fetched
+// from /auth/token of the base URL, which is https://api.moneykit.com unless [WithBaseURL] sets another. The client of
+// [WithHTTPClient] sends token requests too. It sends no request itself.
+func FromCredentials(clientID, clientSecret string, opts ...Option) (*Client, error) {
+	c, err := configure(opts)
 	if err != nil {
 		return nil, err
 	}
-	return o.build(source)
+	sourceOpts := []auth.Option{auth.WithTokenURL(strings.TrimSuffix(c.baseURL, "/") + "/auth/token")}
+	if c.http != nil {
+		sourceOpts = append(sourceOpts, auth.WithHTTPClient(c.http))
+	}
+	source, err := auth.ClientCredentials(clientID, clientSecret, sourceOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return c.build(source)
 }
 
-func apply(baseURL string, opts []Option) (*options, error) {
-	o := options{baseURL: baseURL}
-	o.client.maxBody = DefaultMaxBodySize
-	o.client.retry, _ = RetryPolicy{}.withDefaults()
-	for i, opt := range opts {
+// New returns a Client that takes its tokens from source. It sends no request itself. With [WithBaseURL], source needs
+// the token URL of the same environment.
+func New(source *auth.Source, opts ...Option) (*Client, error) {
+	c, err := configure(opts)
+	if err != nil {
+		return nil, err
+	}
+	return c.build(source)
+}
+
+func configure(opts []Option) (*config, error) {
+	c := &config{baseURL: gen.ServerURL}
+	c.client.maxBody = DefaultMaxBodySize
+	c.client.retry, _ = RetryPolicy{}.withDefaults()
+	for _, opt := range opts {
 		if opt == nil {
-			return nil, fmt.Errorf("api: option %d is nil", i+1)
+			return nil, errors.New("moneykit: api: an option is nil")
 		}
-		if err := opt(&o); err != nil {
-			return nil, fmt.Errorf("api: %w", err)
+		if err := opt.configure(c); err != nil {
+			return nil, fmt.Errorf("moneykit: api: %w", err)
 		}
 	}
-	return &o, nil
+	if _, err := transport.ParseURL("the base URL", c.baseURL); err != nil {
+		return nil, fmt.Errorf("moneykit: api: %w", err)
+	}
+	return c, nil
 }
 
-func (o *options) build(source *auth.Source) (*Client, error) {
+func (c *config) build(source *auth.Source) (*Client, error) {
 	if source == nil {
-		return nil, errors.New("api: the token source is nil; make one with auth.ClientCredentials")
+		return nil, errors.New("moneykit: api: the token source is nil; make one with auth.ClientCredentials")
 	}
-	base, err := transport.ParseURL("the base URL", o.baseURL)
+	if c.baseURL != gen.ServerURL && source.TokenURL() == auth.DefaultTokenURL {
+		return nil, fmt.Errorf("moneykit: api: the base URL is %s, but the token source would send the credentials to %s; "+
+			"set auth.WithTokenURL, or use FromCredentials", c.baseURL, auth.DefaultTokenURL)
+	}
+	hc, err := transport.Client(c.http)
 	if err != nil {
-		return nil, fmt.Errorf("api: %w", err)
+		return nil, fmt.Errorf("moneykit: api: %w", err)
 	}
-	c := o.client
-	c.source = source
-	c.baseURL = base.String()
-	hc, err := transport.Client(o.http)
+	client := c.client
+	client.source, client.bearer, client.transport = source, source.RequestEditor, hc.Transport
+	client.http1 = new(atomic.Bool)
+	client.timeout = cmp.Or(client.timeout, hc.Timeout, DefaultTimeout)
+	client.editors = slices.Clip(client.editors) // a call appends its own
+	client.generated, err = gen.NewClient(c.baseURL, gen.WithRequestEditorFn(setHeaders))
 	if err != nil {
-		return nil, fmt.Errorf("api: %w", err)
+		return nil, fmt.Errorf("moneykit: api: %w", err)
 	}
-	c.transport = hc.Transport
-	c.timeout = cmp.Or(o.timeout, hc.Timeout, DefaultTimeout)
-	if err := c.bindOperations(c.baseURL); err != nil {
-		return nil, fmt.Errorf("api: %w", err)
-	}
-	return &c, nil
+	return &client, nil
+}
+
+func setHeaders(_ context.Context, r *http.Request) error {
+	r.Header.Set("Accept", "application/json")
+	transport.SetHeaders(r.Header)
+	return nil
 }
 
 // String names the API that c calls.
 func (c *Client) String() string {
-	if c == nil || c.baseURL == "" {
+	if c == nil || c.generated == nil {
 		return "api.Client"
 	}
-	u, _ := url.Parse(c.baseURL)
-	return "api.Client(" + transport.Place(u) + ")"
+	return "api.Client(" + c.hostPath() + ")"
+}
+
+func (c *Client) hostPath() string {
+	u, _ := url.Parse(c.generated.Server) // New parsed it
+	return transport.HostPath(u)
 }
 
 // GoString is String.
 func (c *Client) GoString() string { return c.String() }
 
-// CreateLinkSession creates a link session for one end user (operation create_link_session). The answer's
-// LinkSessionToken starts MoneyKit Connect in that user's browser.
-//
-// CustomerUser.ID and RedirectURI are required; without them nothing is sent. Since a session that nobody uses harms
-// nobody, the call is repeated after every failure that may pass, as [RetryPolicy] says. Every error is an [*Error].
-func (c *Client) CreateLinkSession(ctx context.Context, req gen.CreateLinkSessionRequest, opts ...CallOption) (*gen.CreateLinkSessionResponse, error) {
-	if c == nil {
-		c = new(Client)
-	}
-	return call(ctx, c, &c.createLinkSession, &req, opts)
+var createLinkSession = operation[gen.CreateLinkSessionResponse]{
+	id:         "create_link_session",
+	idempotent: true,
+	decode: func(body []byte) (*gen.CreateLinkSessionResponse, error) {
+		r, err := decodeJSON[gen.CreateLinkSessionResponse](body)
+		if err == nil && r.LinkSessionToken == "" {
+			return nil, errors.New("link_session_token is missing")
+		}
+		return r, err
+	},
 }
 
-// ExchangeToken exchanges what Connect's success callback returned for the link (operation exchange_token). Store
-// the answer's Link.LinkID.
+// CreateLinkSession creates a link session for one end user (operation create_link_session). The LinkSessionToken of
+// the response starts MoneyKit Connect in that user's browser.
 //
-// ExchangeableToken is required; without it nothing is sent. Every error is an [*Error].
+// CustomerUser.ID and RedirectURI are required; without them nothing is sent. A session that nobody uses expires, so
+// the call is retried after every transient failure; see [RetryPolicy]. Every error is an [*Error].
+func (c *Client) CreateLinkSession(ctx context.Context, req gen.CreateLinkSessionRequest, opts ...CallOption) (*gen.CreateLinkSessionResponse, error) {
+	return call(ctx, c, &createLinkSession, opts, input{
+		required: []field{{"customer_user.id", req.CustomerUser.ID}, {"redirect_uri", req.RedirectURI}},
+		send: func(ctx context.Context, g *gen.Client, editors []gen.RequestEditorFn) (*http.Response, error) {
+			return g.CreateLinkSession(ctx, req, editors...)
+		},
+	})
+}
+
+var exchangeToken = operation[gen.ExchangeTokenResponse]{id: "exchange_token", decode: decodeLink}
+
+// ExchangeToken exchanges what Connect's success callback returned for the link (operation exchange_token). Store the
+// Link.LinkID of the response.
 //
-// A token can be exchanged once, so the call is repeated only when it was surely not carried out. When that cannot be
-// told, because the connection broke or the answer cannot be read, the error says so: errors.Is(err,
-// [ErrOutcomeUnknown]). The link may then exist. Look for it before you send the user through Connect again:
+// A token can be exchanged once, so pass a context that does not end when the end user closes the page:
 //
-//   - [Error.Body] holds as much of an answer as arrived, and that may be enough to read the link_id from.
-//   - MoneyKit sends the event link.state_changed, with link_id and link_tags, to the session's webhook.
-//   - Calling ExchangeToken once more breaks nothing. If it succeeds, the first call had no effect and this is the link.
-//     If it returns [ErrInvalidTokenExchange], either the first call took effect, and the webhook, or MoneyKit's support
-//     with your link_tags, tells the link's id; or the token was never valid, or has expired, and there is no link.
+//	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
+//	defer cancel()
+//
+// ExchangeableToken is required; without it nothing is sent. The call is retried only after failures that [RetryPolicy]
+// lists for it. Every error is an [*Error]. Unless errors.Is(err, [ErrOutcomeUnknown]), the token was not exchanged by
+// this call. If it is, the connection broke or the response could not be read, and the link may exist:
+//
+//   - MoneyKit sends the event link.state_changed, with link_id and link_tags, to the session's webhook right after the
+//     exchange. A tag of its own per session tells which attempt it belongs to.
+//   - Calling ExchangeToken again is safe. If it succeeds, the first call was not processed, and this is the link. If it
+//     returns [ErrInvalidTokenExchange], either the first call was processed and the event brings the link_id, or the
+//     token was never valid or has expired, and there is no link.
+//   - [Error.Body] contains as much of the response as arrived.
 func (c *Client) ExchangeToken(ctx context.Context, req gen.ExchangeTokenRequest, opts ...CallOption) (*gen.ExchangeTokenResponse, error) {
-	if c == nil {
-		c = new(Client)
-	}
-	return call(ctx, c, &c.exchangeToken, &req, opts)
+	return call(ctx, c, &exchangeToken, opts, input{
+		required: []field{{"exchangeable_token", req.ExchangeableToken}},
+		secret:   req.ExchangeableToken,
+		send: func(ctx context.Context, g *gen.Client, editors []gen.RequestEditorFn) (*http.Response, error) {
+			return g.ExchangeToken(ctx, req, editors...)
+		},
+	})
 }

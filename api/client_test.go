@@ -205,25 +205,25 @@ func TestIncompleteRequestIsNotSent(t *testing.T) {
 	t.Parallel()
 	client := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 	for want, call := range map[string]func(...api.CallOption) error{
-		"moneykit: create_link_session: POST %/link-session: 422 Unprocessable Entity: api_error.request.validation_failed: " +
-			"the request was not sent: body.customer_user.id: field required; body.redirect_uri: field required": func(o ...api.CallOption) error {
+		"moneykit: create_link_session: not sent: validation failed: " +
+			"body.customer_user.id: field required; body.redirect_uri: field required": func(o ...api.CallOption) error {
 			_, err := client.CreateLinkSession(t.Context(), gen.CreateLinkSessionRequest{}, o...)
 			return err
 		},
-		"moneykit: exchange_token: POST %/link-session/exchange-token: 422 Unprocessable Entity: api_error.request.validation_failed: " +
-			"the request was not sent: body.exchangeable_token: field required": func(o ...api.CallOption) error {
+		"moneykit: exchange_token: not sent: validation failed: " +
+			"body.exchangeable_token: field required": func(o ...api.CallOption) error {
 			_, err := client.ExchangeToken(t.Context(), gen.ExchangeTokenRequest{}, o...)
 			return err
 		},
 	} {
 		info := api.HTTPInfo{Attempts: 7}
 		err := call(api.WithHTTPInfo(&info))
-		place := strings.TrimSuffix(strings.TrimPrefix(client.String(), "api.Client("), ")")
-		if want = strings.Replace(want, "%", place, 1); err == nil || err.Error() != want {
+		if err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
-		if !errors.Is(err, api.ErrValidation) || errors.Is(err, api.ErrOutcomeUnknown) {
-			t.Errorf("%v is not ErrValidation", err)
+		var e *api.Error
+		if !errors.Is(err, api.ErrValidation) || errors.Is(err, api.ErrOutcomeUnknown) || !errors.As(err, &e) || e.StatusCode != 0 {
+			t.Errorf("%v is not ErrValidation, or has a status", err)
 		}
 		if info.Attempts != 0 || info.StatusCode != 0 {
 			t.Errorf("info %+v", info)
@@ -253,14 +253,21 @@ func TestRequestEditors(t *testing.T) {
 		header = r.Header
 		reply(http.StatusCreated, session)(w, r)
 	}, api.WithRequestEditor(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("X-Trace", r.Header.Get("Authorization")[:6])
-		r.URL.RawQuery = "edited=1" // a change that must not reach the next request
+		if r.URL.RawQuery != "" || r.Header.Get("Authorization") != "" {
+			t.Errorf("an edited query of another request, or the token: %v", r)
+		}
+		r.URL.RawQuery = "edited=1"
+		r.Header.Set("Authorization", "Bearer another")
 		return nil
-	}))
+	}), appending("a"), appending("b"))
 	for range 2 {
-		if _, err := client.CreateLinkSession(t.Context(), createRequest()); err != nil || header.Get("X-Trace") != "Bearer" {
+		_, err := client.CreateLinkSession(t.Context(), createRequest(), appending("c"), appending("d"))
+		if err != nil || header.Get("X-Editors") != "abcd" || header.Get("Authorization") != "Bearer "+bearer {
 			t.Errorf("%v, %v", err, header)
 		}
+	}
+	if _, err := client.CreateLinkSession(t.Context(), createRequest()); err != nil || header.Get("X-Editors") != "ab" {
+		t.Errorf("editors of one call ran in another: %v, %v", err, header)
 	}
 	refused := errors.New("no such tenant")
 	client = serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") },
@@ -272,12 +279,20 @@ func TestRequestEditors(t *testing.T) {
 	}
 }
 
+// appending adds its name to the header X-Editors.
+func appending(name string) api.SharedOption {
+	return api.WithRequestEditor(func(_ context.Context, r *http.Request) error {
+		r.Header.Set("X-Editors", r.Header.Get("X-Editors")+name)
+		return nil
+	})
+}
+
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	src := auth.StaticToken(bearer)
 	for want, build := range map[string]func() (*api.Client, error){
 		"api: the token source is nil":    func() (*api.Client, error) { return api.New(nil) },
-		"api: option 1 is nil":            func() (*api.Client, error) { return api.New(src, nil) },
+		"api: an option is nil":           func() (*api.Client, error) { return api.New(src, nil) },
 		"api: the base URL: no host":      func() (*api.Client, error) { return api.New(src, api.WithBaseURL("api.moneykit.com")) },
 		"api: the base URL: http to ex":   func() (*api.Client, error) { return api.New(src, api.WithBaseURL("http://example.com")) },
 		"api: WithHTTPClient: the client": func() (*api.Client, error) { return api.New(src, api.WithHTTPClient(nil)) },
@@ -301,7 +316,7 @@ func TestUnusableClients(t *testing.T) {
 	t.Parallel()
 	for _, c := range []*api.Client{nil, {}} {
 		for name, call := range operations {
-			if err := call(t.Context(), c); err == nil || !strings.Contains(err.Error(), "make it with New or FromEnv") {
+			if err := call(t.Context(), c); err == nil || !strings.Contains(err.Error(), "make it with FromCredentials, FromEnv or New") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

@@ -47,11 +47,11 @@ func (c counter) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestFromEnvRefuses(t *testing.T) {
 	for want, set := range map[string][3]string{
-		"set the environment variable(s) MONEYKIT_URL, MONEYKIT_CLIENT_ID, MONEYKIT_CLIENT_SECRET": {},
-		"set the environment variable(s) MONEYKIT_CLIENT_SECRET":                                   {"https://api.moneykit.com", "id", " "},
-		"MONEYKIT_URL: http to example.com":                                                        {"http://example.com", "id", "hunter2"},
-		"MONEYKIT_URL: no host":                                                                    {"api.moneykit.com", "id", "hunter2"},
-		"client secret holds a control character":                                                  {"https://api.moneykit.com", "id", "hun\nter2"},
+		"set the environment variable(s) MONEYKIT_CLIENT_ID, MONEYKIT_CLIENT_SECRET": {},
+		"set the environment variable(s) MONEYKIT_CLIENT_SECRET":                     {"https://api.moneykit.com", "id", " "},
+		"MONEYKIT_URL: http to example.com":                                          {"http://example.com", "id", "hunter2"},
+		"MONEYKIT_URL: no host":                                                      {"api.moneykit.com", "id", "hunter2"},
+		"client secret contains a control character":                                 {"https://api.moneykit.com", "id", "hun\nter2"},
 	} {
 		setenv(t, set[0], set[1], set[2])
 		client, err := api.FromEnv()
@@ -60,7 +60,7 @@ func TestFromEnvRefuses(t *testing.T) {
 		}
 	}
 	setenv(t, "https://api.moneykit.com", "id", "secret")
-	if _, err := api.FromEnv(nil); err == nil || !strings.Contains(err.Error(), "option 1 is nil") {
+	if _, err := api.FromEnv(nil); err == nil || !strings.Contains(err.Error(), "option is nil") {
 		t.Errorf("a nil option: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,130 +17,126 @@ import (
 	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
-// What an [*Error] can be asked for with errors.Is. Each but ErrOutcomeUnknown stands for an error_code of the
-// contract. ErrUnauthorized, ErrValidation and ErrRateLimited also stand for their status when the answer had no code.
+// Errors that an [*Error] matches with errors.Is. Each but ErrOutcomeUnknown stands for an error_code of the contract.
+// ErrUnauthorized, ErrValidation and ErrRateLimited also stand for their status if the response has no error_code.
 var (
-	// ErrUnauthorized: 401, api_error.auth.unauthorized. The token, or the client credentials, are not known.
+	// ErrUnauthorized: 401, api_error.auth.unauthorized. The access token or the client credentials are not valid.
 	ErrUnauthorized = errors.New("unauthorized")
-	// ErrTokenExpired: 401, api_error.auth.expired_access_token, and there was no other token to be had.
+	// ErrTokenExpired: 401, api_error.auth.expired_access_token, and there is no other token.
 	ErrTokenExpired = errors.New("access token expired")
 	// ErrForbiddenConfig: 403, link_session_error.forbidden_config, such as a redirect URI that is not registered.
 	ErrForbiddenConfig = errors.New("forbidden by the application's configuration")
 	// ErrInvalidTokenExchange: 400, link_session_error.invalid_token_exchange. The exchangeable token is unknown, has
-	// expired or was used before.
+	// expired or was exchanged before.
 	ErrInvalidTokenExchange = errors.New("invalid token exchange")
-	// ErrValidation: 422, api_error.request.validation_failed; see [Error.ValidationErrors].
+	// ErrValidation: 422, api_error.request.validation_failed, or a required field is empty and nothing was sent; see
+	// [Error.ValidationErrors].
 	ErrValidation = errors.New("validation failed")
 	// ErrRateLimited: 429, api_error.rate_limit_exceeded; see [Error.RetryAfter].
 	ErrRateLimited = errors.New("rate limit exceeded")
-	// ErrOutcomeUnknown: an exchange may have taken place, but its answer did not arrive whole; see
-	// [Client.ExchangeToken] for what to do.
-	ErrOutcomeUnknown = errors.New("outcome unknown")
+	// ErrOutcomeUnknown: the token may have been exchanged. [Client.ExchangeToken] says what to do.
+	ErrOutcomeUnknown = errors.New("outcome unknown: the token may have been exchanged")
 )
 
-const (
-	codeValidation      = "api_error.request.validation_failed"
-	codeInvalidExchange = "link_session_error.invalid_token_exchange"
-)
-
-// sentinels has, for each sentinel, its error_code and the status that stands for it when there is no code.
+// sentinels maps error_code, and the status of a response without one, to errors.
 var sentinels = []struct {
 	err    error
 	code   string
 	status int
 }{
 	{ErrUnauthorized, "api_error.auth.unauthorized", http.StatusUnauthorized},
+	{ErrUnauthorized, "invalid_client", http.StatusUnauthorized}, // the token endpoint's, RFC 6749, section 5.2
 	{ErrTokenExpired, "api_error.auth.expired_access_token", 0},
 	{ErrForbiddenConfig, "link_session_error.forbidden_config", 0},
-	{ErrInvalidTokenExchange, codeInvalidExchange, 0},
-	{ErrValidation, codeValidation, http.StatusUnprocessableEntity},
+	{ErrInvalidTokenExchange, "link_session_error.invalid_token_exchange", 0},
+	{ErrValidation, "api_error.request.validation_failed", http.StatusUnprocessableEntity},
 	{ErrRateLimited, "api_error.rate_limit_exceeded", http.StatusTooManyRequests},
 }
 
-// An Error says why a call failed. StatusCode tells the kinds apart: it is the answer's status, or 0 when there was
-// no answer, and errors.Is and errors.As then find the cause, such as a [net.Error], an [auth.Error] or
-// [context.Canceled]. An Error prints no secret of the request, and neither Header nor Body.
+// An Error is a failed call. StatusCode is 0 if there was no response; errors.Is and errors.As then find the cause,
+// such as a [net.Error], an [auth.Error] or [context.Canceled]. An Error prints no secret of the request, and neither
+// Header nor Body.
 type Error struct {
-	// Op is the contract's operationId.
+	// Op is the operationId in the contract.
 	Op string
-	// StatusCode is the answer's HTTP status, 0 for no answer, or 422 for a request that was not sent because a
-	// required field is empty.
+	// StatusCode is the HTTP status of the last response, 0 without a response.
 	StatusCode int
-	// Code is the answer's error_code, and empty when the answer was not MoneyKit's.
+	// Code is the error_code of the response, empty if its body is not MoneyKit's.
 	Code string
-	// Message is the answer's error_message.
+	// Message is the error_message of the response.
 	Message string
 	// DocumentationURL is where to read more, if MoneyKit says so.
 	DocumentationURL string
-	// ValidationErrors has, for a 422, an entry per fault.
+	// ValidationErrors are the invalid fields of a request, 100 at most.
 	ValidationErrors []gen.ValidationError
-	// RetryAfter is how long to wait before the next try, if the answer says so, or the token endpoint's.
+	// RetryAfter is how long to wait before the next call: Retry-After of the response, or of the token endpoint's.
 	RetryAfter time.Duration
-	// RequestID is the answer's X-Request-Id.
+	// RequestID is the X-Request-Id of the response.
 	RequestID string
-	// Header is the answer's header.
+	// Attempts is the number of requests that were sent for the operation.
+	Attempts int
+	// OutcomeUnknown reports that the token may have been exchanged: the Error is [ErrOutcomeUnknown].
+	OutcomeUnknown bool
+	// Header is the header of the response.
 	Header http.Header `json:"-"`
-	// Body is the answer's body as far as it was read. It may hold secrets, so it is not printed.
+	// Body is as much of the response body as was read. It may contain secrets, and is not printed.
 	Body []byte `json:"-"`
 
-	place string // host and path of the operation
-	err   error  // the cause, when the answer does not say it
-	fate  fate
+	request string // method, host and path
+	err     error  // the cause, if there is one beside the response
 }
 
-// A fate is what is to become of a call that failed.
-type fate int
-
 const (
-	final      fate = iota // repeating it would change nothing
-	repeatable             // repeating it breaks nothing, and may help
-	unknown                // it may have been carried out, and must not be carried out twice
+	maxPrinted    = 10  // ValidationErrors that Error prints
+	maxValidation = 100 // ValidationErrors that are kept
+	maxLocation   = 32  // items of a location that are kept
 )
 
-// maxFaults is how many ValidationErrors are printed.
-const maxFaults = 10
-
-// Error says what failed, where (host and path) and why.
+// Error says what failed, where (method, host and path) and why.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("moneykit")
-	if e.Op != "" {
-		b.WriteString(": " + e.Op)
-	}
-	if e.place != "" {
-		b.WriteString(": POST " + e.place)
-	}
-	if e.StatusCode != 0 {
-		b.WriteString(": " + strings.TrimSpace(fmt.Sprint(e.StatusCode, " ", http.StatusText(e.StatusCode))))
-	}
-	for _, s := range []string{e.Code, e.Message} {
+	for _, s := range []string{e.Op, e.request, statusText(e.StatusCode), e.Code, e.Message} {
 		if s != "" {
 			b.WriteString(": " + s)
 		}
+	}
+	if e.err != nil {
+		b.WriteString(": " + strings.TrimPrefix(e.err.Error(), "moneykit: "))
 	}
 	for i, v := range e.ValidationErrors {
 		sep := "; "
 		if i == 0 {
 			sep = ": "
-		} else if i == maxFaults {
+		} else if i == maxPrinted {
 			fmt.Fprintf(&b, "; and %d more", len(e.ValidationErrors)-i)
 			break
 		}
-		b.WriteString(sep + transport.Clean(location(v.Location)) + ": " + v.Message)
+		b.WriteString(sep + location(v.Location) + ": " + v.Message)
 	}
-	if e.err != nil {
-		b.WriteString(": " + e.err.Error())
-	}
-	if e.fate == unknown {
+	if e.OutcomeUnknown {
 		b.WriteString(": " + ErrOutcomeUnknown.Error())
 	}
 	if b.Len() == len("moneykit") {
 		b.WriteString(": unspecified error")
 	}
+	if e.Attempts > 1 {
+		fmt.Fprintf(&b, " (%d attempts)", e.Attempts)
+	}
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&b, " (retry after %v)", e.RetryAfter)
+	}
 	return b.String()
 }
 
-// location renders the way to a field as body.link_tags[1].
+func statusText(status int) string {
+	if status == 0 {
+		return ""
+	}
+	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
+}
+
+// location prints the path of a field as body.link_tags[1].
 func location(items []any) string {
 	var b strings.Builder
 	for _, item := range items {
@@ -151,31 +148,32 @@ func location(items []any) string {
 			b.WriteString("." + name)
 		}
 	}
-	return b.String()
+	return transport.Redactor{}.Clean(b.String())
 }
 
-// Unwrap returns the cause, if it is something other than the answer.
+// Unwrap returns the cause, if there is one beside the response.
 func (e *Error) Unwrap() error { return e.err }
 
-// Is tells whether target is a sentinel of this package that stands for e. Where there was no token, it is the token
-// endpoint's answer that counts.
+// Is reports whether target is an error of this package that e matches. If there is no token, the response of the token
+// endpoint decides.
 func (e *Error) Is(target error) bool {
 	if target == ErrOutcomeUnknown {
-		return e.fate == unknown
+		return e.OutcomeUnknown
 	}
 	code, status := e.Code, e.StatusCode
-	if a := (*auth.Error)(nil); status == 0 && errors.As(e.err, &a) {
-		code, status = a.Code, a.StatusCode
+	if t := (*auth.Error)(nil); status == 0 && errors.As(e.err, &t) {
+		code, status = t.Code, t.StatusCode
 	}
 	for _, s := range sentinels {
-		if s.err == target {
-			return code == s.code || code == "" && status != 0 && status == s.status
+		if s.err == target && (code == s.code || code == "" && status != 0 && status == s.status) {
+			return true
 		}
 	}
 	return false
 }
 
-// Format prints what the method Error returns, for every verb and also for an Error that is no pointer.
+// Format prints what Error returns, for every verb. Its receiver is no pointer, so that fmt does not print the fields of
+// a copied Error.
 func (e Error) Format(f fmt.State, verb rune) {
 	text := e.Error()
 	if verb == 'q' {
@@ -184,40 +182,100 @@ func (e Error) Format(f fmt.State, verb rune) {
 	_, _ = io.WriteString(f, text)
 }
 
-// LogValue has what is worth logging, and neither Header nor Body.
+// LogValue returns the fields that are worth logging, without Header and Body.
 func (e Error) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("operation", e.Op),
 		slog.Int("status", e.StatusCode),
 		slog.String("code", e.Code),
 		slog.String("request_id", e.RequestID),
+		slog.Int("attempts", e.Attempts),
+		slog.Duration("retry_after", e.RetryAfter),
 		slog.String("error", e.Error()),
 	)
 }
 
-// read fills e from an error body that MoneyKit promises. Any other body leaves e as it is: the status decides.
-func (e *Error) read(secrets ...string) {
-	var body gen.HTTPValidationError
-	err := json.Unmarshal(transport.TrimBOM(e.Body), &body)
+// missing returns an Error if a required field is empty.
+func missing(op string, required []field) *Error {
+	var e *Error
+	for _, f := range required {
+		if f.value != "" {
+			continue
+		}
+		if e == nil {
+			e = &Error{Op: op, err: fmt.Errorf("not sent: %w", ErrValidation)}
+		}
+		v := gen.ValidationError{Location: []any{"body"}, Message: "field required", Type: "value_error.missing"}
+		for name := range strings.SplitSeq(f.path, ".") {
+			v.Location = append(v.Location, name)
+		}
+		e.ValidationErrors = append(e.ValidationErrors, v)
+	}
+	return e
+}
+
+// read fills e from a response. A body that is not an error of the contract leaves what the status says.
+func (e *Error) read(res *http.Response, data []byte, redactor transport.Redactor) {
+	e.StatusCode, e.Header, e.Body = res.StatusCode, res.Header, data
+	e.RequestID = redactor.Clean(res.Header.Get("X-Request-Id"))
+	e.RetryAfter, _ = transport.RetryAfter(res.Header, time.Now())
+	if res.StatusCode < 400 {
+		return
+	}
+	var body struct {
+		Code             string          `json:"error_code"`
+		Message          string          `json:"error_message"`
+		DocumentationURL string          `json:"documentation_url"`
+		ValidationErrors json.RawMessage `json:"validation_errors"`
+	}
+	err := json.Unmarshal(transport.TrimBOM(data), &body)
 	if err != nil && !errors.As(err, new(*json.UnmarshalTypeError)) { // a field of another type leaves the others as they are
 		return
 	}
-	clean := func(s string) string { return transport.Clean(s, secrets...) }
-	if e.Code = body.ErrorCode; !isKnown(e.Code) { // a known one is no secret, and must stay known
-		e.Code = clean(e.Code)
+	if e.Code = body.Code; !isKnown(e.Code) { // a known one is no secret
+		e.Code = redactor.Clean(e.Code)
 	}
-	e.Message, e.DocumentationURL = clean(body.ErrorMessage), clean(body.DocumentationURL)
-	e.ValidationErrors = body.ValidationErrors
-	for i := range e.ValidationErrors {
-		v := &e.ValidationErrors[i]
-		v.Message, v.Type = clean(v.Message), clean(v.Type)
-		for j, item := range v.Location {
-			switch item := item.(type) {
-			case float64: // an index
-			case string:
-				v.Location[j] = clean(item)
-			default:
-				v.Location[j] = clean(fmt.Sprint(item))
+	e.Message, e.DocumentationURL = redactor.Clean(body.Message), redactor.Clean(body.DocumentationURL)
+	for raw := range elements(body.ValidationErrors, maxValidation) {
+		var v struct {
+			Location json.RawMessage `json:"location"`
+			Message  string          `json:"message"`
+			Type     string          `json:"type"`
+		}
+		_ = json.Unmarshal(raw, &v)
+		out := gen.ValidationError{Message: redactor.Clean(v.Message), Type: redactor.Clean(v.Type)}
+		for item := range elements(v.Location, maxLocation) {
+			out.Location = append(out.Location, locationItem(item, redactor))
+		}
+		e.ValidationErrors = append(e.ValidationErrors, out)
+	}
+}
+
+// locationItem decodes an index, or the name of a field.
+func locationItem(raw json.RawMessage, redactor transport.Redactor) any {
+	var item any
+	_ = json.Unmarshal(raw, &item)
+	switch item := item.(type) {
+	case float64:
+		return item
+	case string:
+		return redactor.Clean(item)
+	default:
+		return redactor.Clean(string(raw))
+	}
+}
+
+// elements yields the first elements of a JSON array, max at most. It yields nothing for anything else.
+func elements(array json.RawMessage, max int) func(yield func(json.RawMessage) bool) {
+	return func(yield func(json.RawMessage) bool) {
+		d := json.NewDecoder(bytes.NewReader(array))
+		if t, err := d.Token(); err != nil || t != json.Delim('[') {
+			return
+		}
+		for n := 0; n < max && d.More(); n++ {
+			var raw json.RawMessage
+			if d.Decode(&raw) != nil || !yield(raw) {
+				return
 			}
 		}
 	}

@@ -143,5 +143,5 @@ func ExampleFromEnv() {
 
 	_, err := api.FromEnv()
 	fmt.Println(err)
-	// Output: api: set the environment variable(s) MONEYKIT_CLIENT_SECRET
+	// Output: moneykit: api: set the environment variable(s) MONEYKIT_CLIENT_SECRET
 }

@@ -107,6 +107,25 @@ func broken(status int) wants {
 	return w
 }
 
+// unavailable: a 503, which is retried although it leaves open whether an exchange was processed.
+func unavailable() wants {
+	w := busy(503)
+	w.exchange.is = []error{api.ErrOutcomeUnknown}
+	return w
+}
+
+// linkKept: the link_id can be read, so the exchange is a success.
+func (w wants) linkKept() wants {
+	w.exchange = ok(201).exchange
+	return w
+}
+
+// complete: all of the JSON arrived, so both operations are a success.
+func (w wants) complete() wants {
+	w.create = ok(201).create
+	return w.linkKept()
+}
+
 // withCode is for an answer whose error_code can be read.
 func (w wants) withCode(code string, is ...error) wants {
 	for _, v := range []*want{&w.create, &w.exchange, &w.token} {
@@ -158,7 +177,7 @@ func hostileRows() []hostileRow {
 	slow("slow drip of a body", inAnswer(func(c *hostileConn, good string) {
 		c.write(fmt.Sprintf("HTTP/1.1 201 Created\r\n"+jsonType+"Content-Length: %d\r\n\r\n%s", len(good), good[:10]))
 		c.slowly(good[10 : len(good)-1])
-	}), brokenOff(201, context.DeadlineExceeded))
+	}), brokenOff(201, context.DeadlineExceeded).linkKept())
 	slow("slow drip of a header", afterRequest(func(c *hostileConn, _ hostileRequest) {
 		c.slowly("HTTP/1.1 201 Created\r\nX-Slow: 1")
 	}), noAnswer(context.DeadlineExceeded))
@@ -171,14 +190,14 @@ func hostileRows() []hostileRow {
 	// Lengths that lie.
 	add("length too long", inAnswer(func(c *hostileConn, good string) {
 		c.write(fmt.Sprintf("HTTP/1.1 201 Created\r\n"+jsonType+"Content-Length: %d\r\n\r\n%s", len(good)+1, good))
-	}), brokenOff(201, io.ErrUnexpectedEOF))
+	}), brokenOff(201, io.ErrUnexpectedEOF).complete())
 	add("length too short", inAnswer(func(c *hostileConn, good string) {
 		c.write(fmt.Sprintf("HTTP/1.1 201 Created\r\n"+jsonType+"Content-Length: %d\r\n\r\n%s", len(good)-1, good))
-	}), unreadable(201))
+	}), unreadable(201).linkKept())
 	add("error length too long", bytesOf("HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nshort"), refused(403))
 	add("no length, cut", inAnswer(func(c *hostileConn, good string) {
 		c.write("HTTP/1.0 201 Created\r\n" + jsonType + "\r\n" + good[:len(good)/2])
-	}), unreadable(201))
+	}), unreadable(201).linkKept())
 	add("no length, whole", inAnswer(func(c *hostileConn, good string) {
 		c.write("HTTP/1.0 201 Created\r\n" + jsonType + "\r\n" + good)
 	}), ok(201))
@@ -190,7 +209,7 @@ func hostileRows() []hostileRow {
 	add("chunks that never end", afterRequest(func(c *hostileConn, r hostileRequest) {
 		good := c.server.good(r.path)
 		c.write(fmt.Sprintf("%s%x\r\n%s\r\n", chunked, len(good), good))
-	}), brokenOff(201, io.ErrUnexpectedEOF))
+	}), brokenOff(201, io.ErrUnexpectedEOF).complete())
 	add("chunk length that is no number", bytesOf(chunked+"zz\r\n{}\r\n0\r\n\r\n"), brokenOff(201, nil))
 	add("chunk length past 64 bits", bytesOf(chunked+"ffffffffffffffffff\r\n{}\r\n0\r\n\r\n"), brokenOff(201, nil))
 	add("chunk without its end", bytesOf(chunked+"2\r\n{}}}0\r\n\r\n"), brokenOff(201, nil))
@@ -212,7 +231,7 @@ func hostileRows() []hostileRow {
 	}), noAnswer(nil))
 	add("closed within the body", inAnswer(func(c *hostileConn, good string) {
 		c.write(fmt.Sprintf("HTTP/1.1 201 Created\r\n"+jsonType+"Content-Length: %d\r\n\r\n%s", len(good), good[:len(good)/2]))
-	}), brokenOff(201, io.ErrUnexpectedEOF))
+	}), brokenOff(201, io.ErrUnexpectedEOF).linkKept())
 	add("closed before the body", bytesOf("HTTP/1.1 201 Created\r\nContent-Length: 50\r\n\r\n"), brokenOff(201, io.ErrUnexpectedEOF))
 	add("half-closed before the header", afterRequest(func(c *hostileConn, _ hostileRequest) {
 		_ = c.tcp.CloseWrite()
@@ -222,7 +241,7 @@ func hostileRows() []hostileRow {
 		c.write(fmt.Sprintf("HTTP/1.1 201 Created\r\n"+jsonType+"Content-Length: %d\r\n\r\n%s", len(good), good[:len(good)/2]))
 		_ = c.tcp.CloseWrite()
 		c.untilGone()
-	}), brokenOff(201, io.ErrUnexpectedEOF))
+	}), brokenOff(201, io.ErrUnexpectedEOF).linkKept())
 
 	// Something that is not HTTP.
 	for name, garbage := range map[string]string{
@@ -290,7 +309,7 @@ func hostileRows() []hostileRow {
 	add("gzip that is cut", inAnswer(func(c *hostileConn, good string) {
 		z := gzipped(good)
 		c.answer("201 Created", jsonType+"Content-Encoding: gzip\r\n", z[:len(z)-10])
-	}), brokenOff(201, io.ErrUnexpectedEOF))
+	}), brokenOff(201, io.ErrUnexpectedEOF).complete())
 	add("brotli that is none", inAnswer(func(c *hostileConn, good string) {
 		c.answer("201 Created", jsonType+"Content-Encoding: br\r\n", good)
 	}), ok(201))
@@ -308,11 +327,9 @@ func hostileRows() []hostileRow {
 	add("unknown keys", inAnswer(func(c *hostileConn, good string) { asJSON(c, strings.Replace(good, "{", `{"x":[{}],"":null,`, 1)) }), ok(201))
 	add("white space around", inAnswer(func(c *hostileConn, good string) { asJSON(c, " \r\n\t"+good+"\n\n") }), ok(201))
 	for _, after := range []string{"{}", "<script src=/ads.js></script>", "\x00\x00", "}"} {
-		add(fmt.Sprintf("%q after the right body", after), inAnswer(func(c *hostileConn, good string) { asJSON(c, good+after) }), unreadable(201))
+		add(fmt.Sprintf("%q after the right body", after), inAnswer(func(c *hostileConn, good string) { asJSON(c, good+after) }), unreadable(201).linkKept())
 	}
-	// A link that is not what the contract says is an error whose Body has the link_id to be read.
-	brokenLink := ok(201)
-	brokenLink.exchange = unreadable(201).exchange
+	// Fields of another type are left empty.
 	for _, odd := range []string{
 		`"last_synced_at":"yesterday"`, `"last_synced_at":1676538851`, `"link_tags":"none"`, `"state":7`, `"provider":{}`,
 		`"products":[]`, `"products":{"accounts":{"refreshed_at":"16.02.2023"}}`, `"available_products":"all"`, `"error_code":[]`, `"webhook":false`,
@@ -320,7 +337,7 @@ func hostileRows() []hostileRow {
 		add("a link with "+odd, inAnswer(func(c *hostileConn, good string) {
 			good = strings.Replace(good, `"link":{`, `"link":{`+odd+`,`, 1)
 			asJSON(c, strings.Replace(good, `"products":{}`, odd, 1))
-		}), brokenLink)
+		}), ok(201))
 	}
 	for _, tt := range []struct {
 		old, new string
@@ -328,9 +345,9 @@ func hostileRows() []hostileRow {
 	}{
 		{`{"link_id":"`, `{"link_id":null,"x":"`, ok(201)}, // the deprecated one
 		{`"link":{`, `"link":{},"link":{`, ok(201)},
-		{`{"link_id":"`, `{"link_id":5,"x":"`, brokenLink},
-		{`"link":{`, `"link":7,"y":{`, brokenLink},
-		{`"link":{"link_id"`, `"link":{"id"`, brokenLink},
+		{`{"link_id":"`, `{"link_id":5,"x":"`, ok(201)},
+		{`"link":{`, `"link":7,"y":{`, ok(201)},
+		{`"link":{"link_id"`, `"link":{"id"`, ok(201)},
 	} {
 		add("a link with "+tt.new, inAnswer(func(c *hostileConn, good string) {
 			if strings.Contains(good, `"link":`) {
@@ -382,7 +399,7 @@ func hostileRows() []hostileRow {
 		"500 Internal":           broken(500),
 		"501 Not Implemented":    broken(501),
 		"502 Bad Gateway":        failing(502),
-		"503 Unavailable":        failing(503),
+		"503 Unavailable":        unavailable(),
 		"504 Gateway Timeout":    failing(504),
 		"505 Version":            broken(505),
 		"520 Unknown":            broken(520),
@@ -395,10 +412,10 @@ func hostileRows() []hostileRow {
 		add("status "+status+" with nothing", statusOf(status, "", ""), want)
 	}
 	for _, after := range []string{"0", " 0 ", "Fri, 01 Jan 1999 00:00:00 GMT"} {
-		add("503 to be repeated after "+after, statusOf("503 Unavailable", "Retry-After: "+after+"\r\n", html), busy(503))
+		add("503 to be repeated after "+after, statusOf("503 Unavailable", "Retry-After: "+after+"\r\n", html), unavailable())
 	}
 	for _, after := range []string{"", "soon", "-1", "NaN", "Inf", "1.5", "0x10", "1e3", "99999999999999999999", "-99999999999999999999", "Fri, 99 Foo 2026"} {
-		add("503 to be repeated after "+after, statusOf("503 Unavailable", "Retry-After: "+after+"\r\n", html), failing(503))
+		add("503 to be repeated after "+after, statusOf("503 Unavailable", "Retry-After: "+after+"\r\n", html), unavailable())
 	}
 	for name, body := range map[string]string{
 		"null": `null`, "array": `[]`, "number": `0`, "string": `"link_session_error.invalid_token_exchange"`,

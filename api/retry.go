@@ -4,35 +4,41 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
-// A RetryPolicy says how often a call is repeated, and how long to wait before. A field that is zero has its default;
-// RetryPolicy{MaxAttempts: 1} repeats nothing.
+// A RetryPolicy sets the maximum number of attempts and the waits between them. A zero field has its default;
+// RetryPolicy{MaxAttempts: 1} disables retries.
 //
-// What is repeated is not a choice, because it follows from what repeating could break:
+// Which failures are retried is fixed:
 //
-//	what happened                                         CreateLinkSession  ExchangeToken
-//	no connection: DNS, dial, refused, TLS                repeated           repeated
-//	no token: its endpoint unreachable, 429 or 5xx        repeated           repeated
-//	429; 503 with Retry-After                             repeated           repeated
-//	401, once, if there is another token                  repeated           repeated
-//	502, 503, 504; the connection broke, or timed out,    repeated           [ErrOutcomeUnknown]
-//	  after the request went out or within the answer
-//	any other 5xx, or a 2xx that cannot be read           returned           [ErrOutcomeUnknown]
-//	any other 4xx, a redirect                             returned           returned
-//	the call's context ended before the request went out  returned           returned
-//	  and after it did                                    returned           [ErrOutcomeUnknown]
+//	failure                                               CreateLinkSession  ExchangeToken
+//	no connection: DNS, dial, TLS                         retried            retried
+//	no token: its endpoint unreachable, 429 or 5xx        retried            retried
+//	HTTP/2 REFUSED_STREAM, or GOAWAY below the stream     retried            retried
+//	429                                                   retried            retried
+//	401, once, if there is another token                  retried            retried
+//	503                                                   retried            retried, see below
+//	502, 504; the connection broke or timed out after     retried            [ErrOutcomeUnknown]
+//	  the request was sent, or within a response
+//	any other 5xx, a 303, an unexpected 2xx               returned           [ErrOutcomeUnknown]
+//	any other 4xx, any other redirect                     returned           returned
+//	the call's context ended before the request was sent  returned           returned
+//	  and after it was sent                               returned           [ErrOutcomeUnknown]
 //
-// The wait before repeat n is random, between nothing and BaseDelay·2ⁿ⁻¹ or MaxDelay, whichever is shorter, but no
-// shorter than a Retry-After asks for. When Retry-After asks for more than MaxDelay, or the wait would outlast the
-// call's context, the error is returned at once. A 401 is repeated without a wait and is no attempt of the policy.
+// A 503 does not prove that an exchange was not processed: a proxy may have replaced the response. Once an exchange has
+// got one, it ends with success or with [ErrOutcomeUnknown], whatever the next attempts return.
+//
+// The wait before retry n is random, between 0 and the shorter of BaseDelay·2ⁿ⁻¹ and MaxDelay, and at least as long as
+// Retry-After says. If Retry-After exceeds MaxDelay, or the wait would outlast the call's context, the error is returned
+// at once. The retry after a 401 does not wait and does not count. A failure to get a token counts.
 type RetryPolicy struct {
-	MaxAttempts int           // how often a call is sent at most; 3 by default
-	BaseDelay   time.Duration // the longest first wait; 250 ms by default
-	MaxDelay    time.Duration // the longest wait; 10 s by default
+	MaxAttempts int           // maximum number of attempts; 3 by default
+	BaseDelay   time.Duration // upper bound of the first wait; 250 ms by default
+	MaxDelay    time.Duration // upper bound of every wait; 10 s by default
 }
 
 func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
@@ -56,17 +62,39 @@ func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
 	return p, nil
 }
 
-// wait waits before repeat n (from 1) of a call that failed with e. It returns nil once the time has come, or the
-// error that ends the call.
-func (p RetryPolicy) wait(ctx context.Context, n int, e *Error) error {
+// A failure is what is known of a failed attempt. Whether it is retried, and whether its outcome is unknown, follows
+// from it and from whether the operation is idempotent.
+type failure struct {
+	processed bool // the server may have processed the request
+	transient bool // a retry may succeed
+}
+
+func (f failure) retriable(idempotent bool) bool { return f.transient && (idempotent || !f.processed) }
+
+// failureOf is the failure that a response with this status is.
+func failureOf(status int) failure {
+	switch {
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable: // for the 503 see call
+		return failure{processed: false, transient: true}
+	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout:
+		return failure{processed: true, transient: true}
+	case status < 300, status == http.StatusSeeOther, status >= 500:
+		return failure{processed: true, transient: false}
+	default:
+		return failure{processed: false, transient: false}
+	}
+}
+
+// wait waits before retry n (from 1) of a call that failed with e. It returns the error that ends the call, or nil.
+func (p RetryPolicy) wait(ctx context.Context, n int, e *Error) *Error {
 	if n >= p.MaxAttempts || e.RetryAfter > p.MaxDelay {
 		return e
 	}
-	longest := p.MaxDelay
-	if p.BaseDelay <= p.MaxDelay>>(n-1) { // or doubling would pass MaxDelay, and perhaps the largest Duration
-		longest = p.BaseDelay << (n - 1)
+	bound := p.MaxDelay
+	if p.BaseDelay <= p.MaxDelay>>(n-1) { // or doubling could overflow
+		bound = p.BaseDelay << (n - 1)
 	}
-	delay := max(e.RetryAfter, rand.N(longest))
+	delay := max(e.RetryAfter, rand.N(bound))
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
 		return e
 	}
@@ -77,7 +105,7 @@ func (p RetryPolicy) wait(ctx context.Context, n int, e *Error) error {
 		return nil
 	case <-ctx.Done():
 		ended := *e
-		ended.err = fmt.Errorf("waiting to try again: %w", transport.ContextError(ctx))
+		ended.err = fmt.Errorf("while waiting to retry: %w", transport.ContextError(ctx))
 		if e.err != nil {
 			ended.err = fmt.Errorf("%w; %w", e.err, ended.err)
 		}

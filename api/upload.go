@@ -3,71 +3,154 @@ package api
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptrace"
+	"strings"
+	"sync"
 	"sync/atomic"
 )
 
-// An upload is the body of one attempt that must not be carried out twice. It notes how far the transport, which sends
-// it in a goroutine of its own, has come with it.
+// An upload records how far a transport, which sends in goroutines of its own, came with a request that must not be
+// processed twice, and prevents net/http from sending it again by itself where a server may have processed it.
 type upload struct {
-	payload []byte
-	first   bytes.Reader // the body itself; the transport asks for another to start over
+	data  []byte
+	body  bytes.Reader
+	http1 *atomic.Bool // the client's connections speak HTTP/1.1, as far as was seen
 
-	asked   atomic.Bool // for a connection: the transport supports httptrace
-	started atomic.Bool // the header is on its way
-	whole   atomic.Bool // all of it is on its way
-	http2   atomic.Bool // the connection is HTTP/2
-
-	replaced bool // by a request editor, so that first is not what is sent
+	traced   atomic.Bool  // the transport supports httptrace
+	http2    atomic.Bool  // HTTP/2 header fields were written
+	keyed    atomic.Bool  // an idempotency key was written, for which net/http takes a request to be idempotent
+	begun    atomic.Int32 // number of times that the header was written
+	sealable bool         // the body is a sealedBody
+	mu       sync.Mutex   // guards what follows
+	read     bool         // the body, or a part of it
+	sealed   bool
 }
 
-func newUpload(payload []byte) *upload {
-	u := &upload{payload: payload}
-	u.first.Reset(payload)
-	return u
-}
-
-// trace makes the transport tell how far it has come. It is not told by the body, because net/http sends a body of a
-// type that it knows together with the header, and any other after it.
+// trace makes the transport report to u.
 func (u *upload) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { u.asked.Store(true) },
-		GotConn: func(info httptrace.GotConnInfo) {
-			c, ok := info.Conn.(*tls.Conn)
-			u.http2.Store(ok && c.ConnectionState().NegotiatedProtocol == "h2")
+		GetConn: func(string) { u.traced.Store(true) },
+		WroteHeaderField: func(name string, _ []string) {
+			switch strings.ToLower(name) {
+			case ":method": // whatever the connection is, this is HTTP/2 (RFC 9113, section 8.3.1)
+				u.http2.Store(true)
+				u.http1.Store(false)
+				u.begun.Add(1)
+			case "idempotency-key", "x-idempotency-key":
+				u.keyed.Store(true)
+			}
 		},
-		WroteHeaders: func() { u.started.Store(true) },
-		WroteRequest: func(info httptrace.WroteRequestInfo) {
-			if info.Err == nil {
-				u.whole.Store(true)
+		WroteHeaders: func() {
+			if !u.http2.Load() {
+				u.http1.Store(true)
+				u.begun.Add(1)
 			}
 		},
 	})
 }
 
-// again is http.Request.GetBody. net/http repeats a request by itself when it thinks that no server has acted on it. Over
-// HTTP/1.1 it knows, because nothing was written; but it takes an HTTP/2 stream that was reset for one, too.
-func (u *upload) again() (io.ReadCloser, error) {
-	if u.http2.Load() && u.whole.Load() {
-		return nil, errors.New("the connection broke after the request was sent")
+// attach replaces the body of r, which is sent through rt.
+func (u *upload) attach(r *http.Request, rt http.RoundTripper) error {
+	r.GetBody = nil
+	if r.Body == nil {
+		return nil
 	}
-	return io.NopCloser(bytes.NewReader(u.payload)), nil
+	var err error
+	if u.data, err = io.ReadAll(r.Body); err != nil {
+		return err
+	}
+	_, isNetHTTP := rt.(*http.Transport)
+	u.sealable = !isNetHTTP
+	u.body.Reset(u.data)
+	r.Body, r.ContentLength = u.reader(&u.body), int64(len(u.data))
+	// net/http uses GetBody to send a request again of which a kept HTTP/1.1 connection took nothing. Over HTTP/2 it would
+	// also use it after a reset with PROTOCOL_ERROR, and without it the error says which reset it was.
+	if r.Method == http.MethodPost && u.http1.Load() {
+		r.GetBody = u.again
+	}
+	return nil
 }
 
-// unsent tells, of a request that failed with err, whether surely no server has got any of it. A transport that does not
-// support httptrace must at least not have read it, or have failed to connect.
-func (u *upload) unsent(err error) bool {
-	if u.started.Load() { // in an earlier try of the transport's own, it may be
-		return false
+// reader returns a request body. net/http sends one that it knows together with the header.
+func (u *upload) reader(r *bytes.Reader) io.ReadCloser {
+	if u.sealable {
+		return &sealedBody{u, r}
 	}
-	return u.asked.Load() || isDial(err) || !u.replaced && u.first.Len() == len(u.payload)
+	return io.NopCloser(r)
+}
+
+// again is http.Request.GetBody.
+func (u *upload) again() (io.ReadCloser, error) {
+	if u.http2.Load() || u.keyed.Load() {
+		return nil, errors.New("the connection broke after the request was sent")
+	}
+	return u.reader(bytes.NewReader(u.data)), nil
+}
+
+// mayBeProcessed reports whether a server may have got the request, although the transport failed with err. Afterwards
+// the body can no longer be read.
+func (u *upload) mayBeProcessed(err error) bool {
+	read := u.seal()
+	switch begun := u.begun.Load(); {
+	case begun > 0:
+		return begun > 1 || !u.http2.Load() || !isRejectedStream(err)
+	case isDial(err):
+		return false
+	case u.sealable:
+		return read
+	default:
+		return !u.traced.Load() && u.body.Len() < len(u.data)
+	}
 }
 
 func isDial(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// isRejectedStream reports whether err is an HTTP/2 stream that the server certainly did not process: it was reset with
+// REFUSED_STREAM (RFC 9113, section 8.7), or is above the last stream of a GOAWAY (section 6.8). net/http has no types
+// for them.
+func isRejectedStream(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		text := err.Error()
+		if reason, ok := strings.CutPrefix(text, "http2: Transport: cannot retry err ["); ok {
+			return strings.HasPrefix(reason, "http2: Transport received Server's graceful shutdown GOAWAY]") ||
+				strings.HasPrefix(reason, "stream error: ") && strings.Contains(reason, "; REFUSED_STREAM")
+		}
+		if strings.HasPrefix(text, "http2: Transport received GOAWAY from server ErrCode:") {
+			return true
+		}
+	}
+	return false
+}
+
+// A sealedBody is a request body for transports other than net/http's, which may read it even after they returned.
+type sealedBody struct {
+	*upload
+	reader *bytes.Reader
+}
+
+func (b *sealedBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.sealed {
+		return 0, errors.New("moneykit: the attempt that this request body is of has ended")
+	}
+	b.read = true
+	return b.reader.Read(p)
+}
+
+func (b *sealedBody) Close() error { return nil }
+
+// seal ends reading, and reports whether anything was read.
+func (u *upload) seal() (read bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.sealed = true
+	return u.read
 }

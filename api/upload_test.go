@@ -280,7 +280,7 @@ func TestEditorCannotSendInTheClear(t *testing.T) {
 			return nil
 		}))
 	_, err := client.ExchangeToken(t.Context(), exchangeRequest())
-	if err == nil || !strings.Contains(err.Error(), "request editor: http to api.moneykit.com would send secrets in the clear") {
+	if err == nil || !strings.Contains(err.Error(), "http to api.moneykit.com would send secrets unencrypted") {
 		t.Errorf("got %v", err)
 	}
 	only(t, "in the clear", err)

@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,6 +25,9 @@ const (
 
 	// fetchTimeout bounds a token request, which outlives the context of the caller that started it.
 	fetchTimeout = 30 * time.Second
+
+	// maxBody is the maximum number of bytes of a response body.
+	maxBody = 1 << 20
 )
 
 // An Option configures [ClientCredentials].
@@ -136,7 +141,9 @@ func (e endpoint) fetch(ctx context.Context) (*Token, error) {
 	client.Transport = sender
 	t, err := e.conf.Token(context.WithValue(ctx, oauth2.HTTPClient, &client))
 	if err != nil {
-		return nil, explain(err, sender.status, e.redactor)
+		failed := explain(err, e.redactor)
+		failed.StatusCode = sender.status // x/oauth2 drops it when it cannot read a 2xx
+		return nil, failed
 	}
 	now := time.Now()
 	if !t.Expiry.After(now) { // expires_in is missing or makes no sense
@@ -149,7 +156,7 @@ func (e endpoint) fetch(ctx context.Context) (*Token, error) {
 	return tok, nil
 }
 
-// A sender puts our headers on a token request and keeps the status of the response.
+// A sender puts our headers on a token request, and keeps the status of the response.
 type sender struct {
 	base   http.RoundTripper
 	status int
@@ -159,8 +166,18 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	transport.SetHeaders(req.Header)
 	res, err := transport.RoundTrip(s.base, req)
-	if err == nil {
-		s.status = res.StatusCode
+	if err != nil {
+		return nil, err
 	}
-	return res, err
+	defer res.Body.Close()
+	s.status = res.StatusCode
+	// Read here, because x/oauth2 drops the cause when the connection breaks.
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
+	if err != nil && res.StatusCode/100 == 2 {
+		return nil, fmt.Errorf("the connection broke within the response: %w", err)
+	}
+	res.Body = io.NopCloser(bytes.NewReader(transport.TrimBOM(data)))
+	res.Header.Set("Content-Type", "application/json") // x/oauth2 reads text/plain, a usual mistake, as a form
+	res.Header.Del("Location")                         // http.Client drops the response if it cannot parse it
+	return res, nil
 }

@@ -62,8 +62,7 @@ func (e *Error) Temporary() bool {
 }
 
 // explain makes an Error of what x/oauth2 returned, without the URL and the body that it prints: both may repeat a secret.
-// status is that of the response, which x/oauth2 drops when it cannot read a 2xx.
-func explain(err error, status int, redactor transport.Redactor) *Error {
+func explain(err error, redactor transport.Redactor) *Error {
 	var response *oauth2.RetrieveError
 	var request *url.Error
 	switch {
@@ -71,10 +70,8 @@ func explain(err error, status int, redactor transport.Redactor) *Error {
 		return ofResponse(response, redactor)
 	case errors.As(err, &request):
 		return &Error{err: redactor.CleanError(request.Err), temporary: true}
-	case status != 0:
-		brokenOff := strings.HasPrefix(err.Error(), "oauth2: cannot fetch token") // x/oauth2 has no type for it
-		return &Error{StatusCode: status, temporary: brokenOff,
-			err: errors.New("unexpected response body; want a token response (RFC 6749, section 5.1) of at most 1 MiB")}
+	case strings.HasPrefix(err.Error(), "oauth2: "): // it may quote the body
+		return &Error{err: errors.New("unexpected response body; want a token response (RFC 6749, section 5.1) of at most 1 MiB")}
 	default:
 		return &Error{err: redactor.CleanError(err)}
 	}

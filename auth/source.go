@@ -71,7 +71,7 @@ func FromTokenSource(ts oauth2.TokenSource) *Source {
 		if e := (*Error)(nil); errors.As(err, &e) {
 			return nil, e
 		}
-		e := explain(err, 0, transport.Redactor{})
+		e := explain(err, transport.Redactor{})
 		e.Message = "" // it may repeat a secret that is not known here
 		if !isKnownCode(e.Code) {
 			e.Code = ""

@@ -913,11 +913,11 @@ func NewClient(server string, opts ...ClientOption) (*Client, error) {
 			return nil, err
 		}
 	}
-	base, err := url.Parse(c.Server)
+	base, err := url.Parse(strings.TrimSuffix(c.Server, "/") + "/")
 	if err != nil {
 		return nil, err
 	}
-	c.base = base
+	c.base = base.ResolveReference(&url.URL{Path: "./"}) // without dot segments
 	if c.Client == nil {
 		c.Client = &http.Client{}
 	}

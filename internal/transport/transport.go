@@ -23,7 +23,7 @@ var userAgent = "moneykit-go/" + Version + " (" + runtime.Version() + ")"
 
 // SetHeaders sets what every request to MoneyKit carries: the API's version, and the client's name and version.
 func SetHeaders(h http.Header) {
-	h.Set("MoneyKit-Version", APIVersion)
+	h.Set("Moneykit-Version", APIVersion) // canonical, so that Set does not allocate another
 	h.Set("User-Agent", userAgent)
 }
 
