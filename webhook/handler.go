@@ -95,6 +95,6 @@ func (v *Verifier) log(r *http.Request, status int, err error) {
 	}
 	v.logger.LogAttrs(r.Context(), slog.LevelWarn, "moneykit: webhook: event not processed",
 		slog.Int("status", status), slog.Any("error", err),
-		slog.String("delivery_token", transport.Clean(r.Header.Get("MoneyKit-Delivery-Token"))),
-		slog.String("delivery_attempt", transport.Clean(r.Header.Get("MoneyKit-Delivery-Attempt"))))
+		slog.String("delivery_token", transport.Redactor{}.Clean(r.Header.Get("MoneyKit-Delivery-Token"))),
+		slog.String("delivery_attempt", transport.Redactor{}.Clean(r.Header.Get("MoneyKit-Delivery-Attempt"))))
 }

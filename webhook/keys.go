@@ -85,7 +85,7 @@ func (c *keyCache) get(ctx context.Context, kid string) (*ecdsa.PublicKey, error
 		return key, nil
 	}
 	if f.err != nil {
-		return nil, &verifyError{kind: ErrKeysUnavailable, msg: "GET " + transport.Place(c.url), cause: f.err}
+		return nil, &verifyError{kind: ErrKeysUnavailable, msg: "GET " + transport.HostPath(c.url), cause: f.err}
 	}
 	return nil, invalid("the JWT's kid %.64q is none of MoneyKit's keys", kid)
 }
@@ -140,9 +140,9 @@ func (c *keyCache) request(ctx context.Context) (map[string]*ecdsa.PublicKey, er
 	}
 	res, err := c.client.Do(r)
 	if ue := (*url.Error)(nil); errors.As(err, &ue) {
-		return nil, transport.CleanError(ue.Err) // without the URL, which the caller names
+		return nil, transport.Redactor{}.CleanError(ue.Err) // without the URL, which the caller names
 	} else if err != nil {
-		return nil, transport.CleanError(err)
+		return nil, transport.Redactor{}.CleanError(err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
@@ -150,7 +150,7 @@ func (c *keyCache) request(ctx context.Context) (map[string]*ecdsa.PublicKey, er
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxKeySet+1))
 	if err != nil {
-		return nil, transport.CleanError(err)
+		return nil, transport.Redactor{}.CleanError(err)
 	}
 	if len(body) > maxKeySet {
 		return nil, fmt.Errorf("the key set is longer than %d bytes", maxKeySet)
