@@ -853,7 +853,7 @@ type TransactionsProductSettings struct {
 // ValidationError One problem in a request body.
 type ValidationError struct {
 	// Location The path to the field, for example `body`, `link_tags`, `1`.
-	Location []ValidationErrorLocationInner `json:"location"`
+	Location []any `json:"location"`
 
 	// Message What is wrong with the field, for developers.
 	Message string `json:"message"`
@@ -861,9 +861,6 @@ type ValidationError struct {
 	// Type The kind of problem, for example `value_error.missing`. Expect new values.
 	Type string `json:"type"`
 }
-
-// ValidationErrorLocationInner A property's name, or an index into a list.
-type ValidationErrorLocationInner = any
 
 // RateLimited The error of a request that failed.
 type RateLimited = APIError

@@ -187,10 +187,10 @@ func TestAnInvalidRequestNamesItsFaults(t *testing.T) {
 	for _, fault := range refused.ValidationErrors {
 		var location []any
 		for _, item := range fault.Location {
-			if name, ok := item.GetValidationErrorLocationName(); ok {
+			if name, ok := item.GetString(); ok {
 				location = append(location, string(name))
 			} else {
-				location = append(location, int(item.ValidationErrorLocationIndex))
+				location = append(location, int(item.Int))
 			}
 		}
 		got = append(got, location)

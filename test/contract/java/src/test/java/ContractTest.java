@@ -135,7 +135,7 @@ class ContractTest {
         () -> moneykit.createLinkSession(request("").linkTags(List.of("fine", "-"))));
     var faults = ApiClient.createDefaultObjectMapper().readValue(e.getResponseBody(), HTTPValidationError.class);
     var locations = faults.getValidationErrors().stream()
-        .map(fault -> fault.getLocation().stream().map(ValidationErrorLocationItem::getActualInstance).toList()).toList();
+        .map(fault -> fault.getLocation().stream().map(ValidationErrorLocationInner::getActualInstance).toList()).toList();
     assertEquals(List.of(List.of("body", "customer_user", "id"), List.of("body", "link_tags", 1)), locations);
   }
 
