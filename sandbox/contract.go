@@ -55,13 +55,11 @@ func readContract(data []byte) (*contract, error) {
 	return c, nil
 }
 
-// validation are the options for the validation of requests and responses: all errors are reported, no defaults are
-// filled in, and a timestamp may lack its zone.
+// validation are the options for the validation of requests and responses: all errors are reported, and a timestamp may
+// lack its zone.
 var validation = &openapi3filter.Options{
 	MultiError:            true,
 	IncludeResponseStatus: true,
-	SkipSettingDefaults:   true,
-	KeepValidatedValue:    true,
 	// The access token is checked before the request is validated.
 	AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
 	SchemaValidationOptions: []openapi3.SchemaValidationOption{

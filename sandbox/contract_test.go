@@ -1,12 +1,15 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
 
 	moneykit "github.com/moneykit/moneykit-go"
 	"github.com/moneykit/moneykit-go/sandbox/internal/httpapi"
@@ -64,6 +67,32 @@ const getLink = `
           description: There is no such link.
 components:
 `
+
+// The published form has every property at every depth, also in the items of a list.
+func TestPublished(t *testing.T) {
+	t.Parallel()
+	var schema openapi3.Schema
+	var value any
+	for text, into := range map[string]any{
+		`{"type": "object", "properties": {"list": {"type": "array", "items": {"type": "object", "properties": {
+			"at": {"type": "string", "format": "date-time"}, "name": {"type": "string"}, "gone": {"type": "string", "nullable": true},
+			"some": {"type": "array", "nullable": true}, "on": {"type": "boolean", "default": false}, "optional": {"type": "string"},
+			"settings": {"type": "object", "nullable": true, "properties": {"on": {"type": "boolean", "default": true}}}}}},
+			"any": {"type": "array"}}}`: &schema,
+		`{"list": [{"at": "2023-02-16T10:14:11.5+01:00", "name": "2023-02-16T09:14:11Z"}, {"at": "2023-02-16T09:14:11", "on": true, "settings": {}}], "any": ["x"]}`: &value,
+	} {
+		if err := json.Unmarshal([]byte(text), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := json.Marshal(published(&schema, value))
+	want := `{"any":["x"],"list":[` +
+		`{"at":"2023-02-16T09:14:11","gone":null,"name":"2023-02-16T09:14:11Z","on":false,"settings":{"on":true},"some":[]},` +
+		`{"at":"2023-02-16T09:14:11","gone":null,"on":true,"settings":{"on":true},"some":[]}]}`
+	if err != nil || string(got) != want {
+		t.Errorf("%v\n%s, want\n%s", err, got, want)
+	}
+}
 
 // A further operation in the contract is listed, gets a 501, and has faults and a record, without a line of Go.
 func TestFurtherOperation(t *testing.T) {

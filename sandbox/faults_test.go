@@ -184,6 +184,36 @@ func TestFailOverHTTP(t *testing.T) {
 	}
 }
 
+// The bounds of a status are 200 and 599.
+func TestFaultStatus(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	for _, status := range []int{200, 599} {
+		srv.Fail(sandbox.Token, 1, sandbox.Fault{Status: status})
+		if got := post(t, srv, "/auth/token", "", ""); got.status != status {
+			t.Errorf("got %d, want %d", got.status, status)
+		}
+	}
+	for _, status := range []int{-1, 199, 600} {
+		if err := srv.Sandbox.Fail(sandbox.Token, 1, sandbox.Fault{Status: status}); err == nil || !strings.HasPrefix(err.Error(), "moneykit: invalid fault: status is ") {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
+// A fault has all of its headers, and is not changed by what the caller does with them later.
+func TestFaultHeaders(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	header := http.Header{"X-A": {"1", "2"}, "X-B": {"3"}, "X-C": {"4"}}
+	srv.Fail(sandbox.Token, 1, sandbox.Fault{Header: header, Status: 500})
+	header.Set("X-A", "changed")
+	got := post(t, srv, "/auth/token", "", "")
+	if a := got.header.Values("X-A"); strings.Join(a, " ") != "1 2" || got.header.Get("X-B") != "3" || got.header.Get("X-C") != "4" {
+		t.Errorf("got %v", got.header)
+	}
+}
+
 func TestAdvanceOverHTTP(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)

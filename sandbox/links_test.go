@@ -1,9 +1,11 @@
 package sandbox_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,10 +136,121 @@ func TestExistingLink(t *testing.T) {
 	third := exchanged(t, srv, token, fmt.Sprintf(`{"customer_user": {"id": "user-1"}, "redirect_uri": "http://localhost/",
 		"existing_link_id": %q, "link_tags": ["new"]}`, first["link_id"]))
 	checkFields(t, third, map[string]any{"webhook": nil, "link_tags": []any{"new"}})
+}
 
-	// What Links returned is the caller's own.
-	held[0].AvailableProducts[0] = "changed"
-	if srv.Links()[0].AvailableProducts[0] == "changed" {
-		t.Error("a change to what Links returned reached the sandbox")
+// What Links returns is the caller's own: a change to it does not reach the sandbox.
+func TestLinksAreCopies(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	exchanged(t, srv, newToken(t, srv), `{"customer_user": {"id": "user-42"}, "redirect_uri": "http://localhost/", "link_tags": ["tag"],
+		"settings": {"countries": ["CA"]}, "custom_sandbox_data": {
+			"accounts": [{"account_type": "depository.checking", "name": "Checking", "account_number": "1"}],
+			"owners": [{"names": ["Jane"], "addresses": [{"city": "x"}], "phone_numbers": [{"number": "+15551234567", "type": "home"}], "emails": [{"address": "jane@example.com"}]}]}}`)
+	want, err := json.Marshal(srv.Links())
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := srv.Links()[0]
+	owner := link.CustomSandboxData.Owners[0]
+	link.AvailableProducts[0], link.LinkTags[0], link.Countries[0] = "changed", "changed", "changed"
+	link.CustomSandboxData.Accounts[0].Name = "changed"
+	owner.Names[0], owner.Addresses[0].City, owner.PhoneNumbers[0].Number, owner.Emails[0].Address = "changed", "changed", "changed", "changed"
+	link.CustomSandboxData.Owners[0] = gen.Owner{}
+	srv.Links()[0].Tags[0] = "changed"
+	if got, _ := json.Marshal(srv.Links()); string(got) != string(want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// GET /sandbox/links has the names of the contract, and those of what the contract does not show.
+func TestLinksOverHTTP(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	token := newToken(t, srv)
+	link := exchanged(t, srv, token, `{"customer_user": {"id": "user-42"}, "redirect_uri": "http://localhost/", "settings": {"countries": ["CA", "US"]},
+		"custom_sandbox_data": {"accounts": [{"account_type": "investment", "name": "Mine", "account_number": "12"}]}}`)
+	exchanged(t, srv, token, minimal)
+	var body struct{ Links []map[string]any }
+	if err := json.Unmarshal([]byte(send(t, srv, "GET", "/sandbox/links", nil, "").body), &body); err != nil || len(body.Links) != 2 {
+		t.Fatalf("%v, %d links", err, len(body.Links))
+	}
+	checkFields(t, body.Links[0], map[string]any{
+		"link_id": link["link_id"], "customer_user_id": "user-42", "countries": []any{"CA", "US"},
+		"custom_sandbox_data": map[string]any{"accounts": []any{map[string]any{"account_type": "investment", "name": "Mine", "account_number": "12"}}},
+	})
+	if data, ok := body.Links[1]["custom_sandbox_data"]; ok {
+		t.Errorf("custom_sandbox_data of a session without any: %v", data)
+	}
+}
+
+// Ids and tokens begin with what they are, so that they can be found in logs.
+func TestPrefixes(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	token := newToken(t, srv)
+	session := newSession(t, srv, token, minimal)
+	exchangeable, err := srv.Complete(session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for value, prefix := range map[string]string{
+		token: "sandbox_access_", session: "sandbox_session_", exchangeable: "sandbox_exchangeable_", srv.Links()[0].LinkID: "mk_",
+		srv.ClientID: "sandbox_", srv.ClientSecret: "sandbox_secret_",
+	} {
+		if !strings.HasPrefix(value, prefix) {
+			t.Errorf("%q does not begin with %q", value, prefix)
+		}
+	}
+}
+
+// Only timestamps are put into the published form; a label that looks like one stays.
+func TestOnlyTimestampsAreRewritten(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	link := exchanged(t, srv, newToken(t, srv), `{"customer_user": {"id": "user-42"}, "redirect_uri": "http://localhost/", "link_tags": ["2023-02-16T09:14:11Z"]}`)
+	checkFields(t, link, map[string]any{"link_tags": []any{"2023-02-16T09:14:11Z"}})
+}
+
+// A link that is connected again without custom_sandbox_data keeps what it has.
+func TestReconnectKeepsCustomData(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	token := newToken(t, srv)
+	const session = `{"customer_user": {"id": "user-42"}, "redirect_uri": "http://localhost/", %s}`
+	data := `"custom_sandbox_data": {"accounts": [{"account_type": "investment", "name": %q, "account_number": "12"}]}`
+	link := exchanged(t, srv, token, fmt.Sprintf(session, fmt.Sprintf(data, "Mine")))
+	existing := fmt.Sprintf(`"existing_link_id": %q`, link["link_id"])
+	exchanged(t, srv, token, fmt.Sprintf(session, existing))
+	if got := srv.Links()[0].CustomSandboxData.Accounts; len(got) != 1 || got[0].Name != "Mine" {
+		t.Errorf("without data: %+v", got)
+	}
+	exchanged(t, srv, token, fmt.Sprintf(session, existing+", "+fmt.Sprintf(data, "Other")))
+	if got := srv.Links()[0].CustomSandboxData.Accounts; len(got) != 1 || got[0].Name != "Other" {
+		t.Errorf("with data: %+v", got)
+	}
+}
+
+// Every product can be asked for, in both ways, with its settings; one that the institution does not offer is left out.
+func TestEveryProduct(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	token := newToken(t, srv)
+	const session = `{"customer_user": {"id": "user-42"}, "redirect_uri": "http://localhost/", "institution_id": %q, "settings": %s}`
+	older := `{"link_permissions": {"requested": [`
+	for i, product := range []string{"accounts", "account_numbers", "identity", "transactions", "investments"} {
+		if i > 0 {
+			older += ","
+		}
+		older += fmt.Sprintf(`{"scope": %q, "reason": %q, "required": true}`, product, product)
+	}
+	older += `]}}`
+	products := exchanged(t, srv, token, fmt.Sprintf(session, "chase", older))["products"].(map[string]any)
+	for _, product := range []string{"accounts", "account_numbers", "identity", "transactions", "investments"} {
+		checkFields(t, products[product].(map[string]any)["settings"].(map[string]any), map[string]any{"reason": product, "required": true, "require_permission": true})
+	}
+	newer := `{"products": {"account_numbers": {"reason": "a"}, "identity": {"reason": "b"}, "transactions": {"reason": "c"}, "investments": {"reason": "d"}}}`
+	products = exchanged(t, srv, token, fmt.Sprintf(session, "inkwell_card", newer))["products"].(map[string]any)
+	if products["account_numbers"] != nil || products["investments"] != nil || products["identity"] == nil || products["transactions"] == nil {
+		t.Errorf("at a card issuer: %v", products)
 	}
 }

@@ -87,3 +87,19 @@ func TestMaxLinks(t *testing.T) {
 		t.Error("a link that was removed was exchanged")
 	}
 }
+
+// Timestamps are to the second.
+func TestTimestampsOfALink(t *testing.T) {
+	t.Parallel()
+	s := New()
+	now := time.Date(2026, 2, 16, 9, 14, 59, 999_999_999, time.UTC)
+	ses, err := s.state.complete(now, s.state.open(now, gen.CreateLinkSessionRequest{}), connect.Choice{Institution: institution.ByID("")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, err := s.state.exchange(now, ses.exchangeable)
+	want := time.Date(2026, 2, 16, 9, 14, 59, 0, time.UTC)
+	if err != nil || !link.LastSyncedAt.Equal(want) || !link.Products.Accounts.RefreshedAt.Equal(want) || !link.Products.Accounts.LastAttemptedAt.Equal(want) {
+		t.Errorf("%v, %+v", err, link)
+	}
+}

@@ -122,8 +122,12 @@ func TestExchangeableTokenIsRefused(t *testing.T) {
 	if got := post(t, srv, "/link-session/exchange-token", token, exchangeBody(used)); got.status != http.StatusCreated {
 		t.Fatal(got)
 	}
-	expired := completed(t, srv, token, minimal)
-	srv.Advance(30 * time.Minute)
+	expired, late := completed(t, srv, token, minimal), completed(t, srv, token, minimal)
+	srv.Advance(30*time.Minute - 5*time.Second)
+	if got := post(t, srv, "/link-session/exchange-token", token, exchangeBody(late)); got.status != http.StatusCreated {
+		t.Errorf("just before it expires: %d %s", got.status, got.body)
+	}
+	srv.Advance(5 * time.Second)
 	for what, exchangeable := range map[string]string{
 		"was exchanged before": used,
 		"has expired":          expired,
@@ -138,7 +142,7 @@ func TestExchangeableTokenIsRefused(t *testing.T) {
 	for _, link := range srv.Links() {
 		states = append(states, link.State)
 	}
-	if want := []gen.PublicLinkState{gen.PublicLinkStateConnected, gen.PublicLinkStateAwaitingTokenExchange}; !slices.Equal(states, want) {
+	if want := []gen.PublicLinkState{gen.PublicLinkStateConnected, gen.PublicLinkStateAwaitingTokenExchange, gen.PublicLinkStateConnected}; !slices.Equal(states, want) {
 		t.Errorf("states %v, want %v", states, want)
 	}
 }
@@ -168,11 +172,15 @@ func TestCompleteRefuses(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
 	token := newToken(t, srv)
-	used, expired := newSession(t, srv, token, minimal), newSession(t, srv, token, minimal)
+	used, expired, late := newSession(t, srv, token, minimal), newSession(t, srv, token, minimal), newSession(t, srv, token, minimal)
 	if _, err := srv.Complete(used); err != nil {
 		t.Fatal(err)
 	}
-	srv.Advance(30 * time.Minute)
+	srv.Advance(30*time.Minute - 5*time.Second)
+	if _, err := srv.Complete(late); err != nil {
+		t.Errorf("just before it expires: %v", err)
+	}
+	srv.Advance(5 * time.Second)
 	for session, want := range map[string]struct {
 		status int
 		code   string

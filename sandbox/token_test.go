@@ -3,9 +3,11 @@ package sandbox_test
 import (
 	"encoding/base64"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/moneykit/moneykit-go/sandbox"
@@ -30,6 +32,12 @@ func TestToken(t *testing.T) {
 		"form and scope":              {"", inForm + "&scope=a+b", 201, ""},
 		"Basic":                       {basic(url.QueryEscape(id), url.QueryEscape(secret)), form, 201, ""},
 		"empty Basic beside the form": {basic("", ""), inForm, 201, ""},
+		"escaped id as Basic":         {basic("%73andbox_id", url.QueryEscape(secret)), form, 201, ""},
+		"Basic with a broken escape":  {basic(id, "%zz"), form, 401, "api_error.auth.unauthorized"},
+		"Basic without a secret":      {basic(id, ""), inForm, 400, "api_error.auth.unauthorized"},
+		"Basic without an id":         {basic("", url.QueryEscape(secret)), inForm, 400, "api_error.auth.unauthorized"},
+		"Basic and the form's id":     {basic(id, url.QueryEscape(secret)), form + "&client_id=" + id, 400, "api_error.auth.unauthorized"},
+		"Basic and the form's secret": {basic(id, url.QueryEscape(secret)), form + "&client_secret=x", 400, "api_error.auth.unauthorized"},
 		"Bearer beside the form":      {"Bearer x", inForm, 201, ""},
 		"no credentials":              {"", form, 401, "api_error.auth.unauthorized"},
 		"empty Basic alone":           {basic("", ""), form, 401, "api_error.auth.unauthorized"},
@@ -98,5 +106,67 @@ func TestTokenLifetimeOfZero(t *testing.T) {
 	srv := sandbox.Start(t, sandbox.WithTokenLifetime(-time.Second))
 	if got := post(t, srv, "/link-session", newToken(t, srv), minimal); got.errorCode() != "api_error.auth.expired_access_token" {
 		t.Errorf("got %d %s", got.status, got.body)
+	}
+}
+
+// A token response is not cached, and a 401 names the scheme, as RFC 6749 requires (5.1 and 5.2).
+func TestTokenHeaders(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	got := send(t, srv, "POST", "/auth/token", form, "grant_type=client_credentials&client_id="+srv.ClientID+"&client_secret="+srv.ClientSecret)
+	if got.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("a token: %v", got.header)
+	}
+	got = send(t, srv, "POST", "/auth/token", form, "grant_type=client_credentials&client_id="+srv.ClientID+"&client_secret=wrong")
+	if got.status != 401 || got.header.Get("WWW-Authenticate") != `Basic realm="moneykit"` {
+		t.Errorf("wrong credentials: %d %v", got.status, got.header)
+	}
+}
+
+// Every token is another one, even at the same instant.
+func TestTokensDiffer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		handler := sandbox.New()
+		seen := map[string]bool{}
+		for range 10 {
+			r := httptest.NewRequest("POST", "/auth/token", strings.NewReader("grant_type=client_credentials&client_id="+handler.ClientID+"&client_secret="+handler.ClientSecret))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			seen[w.Body.String()] = true
+		}
+		if len(seen) != 10 {
+			t.Errorf("%d tokens", len(seen))
+		}
+	})
+}
+
+// A token whose expiry was changed is unknown.
+func TestTamperedExpiry(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t, sandbox.WithTokenLifetime(0))
+	prefix, encoded, _ := strings.Cut(newToken(t, srv), "access_")
+	raw, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[0] |= 0x40 // the year 2116
+	if got := post(t, srv, "/link-session", prefix+"access_"+base64.RawURLEncoding.EncodeToString(raw), minimal); got.errorCode() != "api_error.auth.unauthorized" {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+}
+
+// Spaces around a bearer token do not matter, and neither does the case of its scheme.
+func TestBearer(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	token := newToken(t, srv)
+	for _, value := range []string{"Bearer " + token, "bearer " + token, "Bearer   " + token + " "} {
+		header := http.Header{"Content-Type": {"application/json"}, "Authorization": {value}}
+		if got := send(t, srv, "POST", "/link-session", header, minimal); got.status != 201 {
+			t.Errorf("%d %s", got.status, got.body)
+		}
 	}
 }

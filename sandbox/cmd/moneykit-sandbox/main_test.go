@@ -27,7 +27,8 @@ func TestProgram(t *testing.T) {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.Command(program, "-addr", "127.0.0.1:0", "-client-id", "my id", "-client-secret", "it's $ecret")
-			cmd.Stderr = os.Stderr
+			var logged bytes.Buffer
+			cmd.Stderr = &logged
 			stdout, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -52,7 +53,7 @@ func TestProgram(t *testing.T) {
 			}
 			flow(t, env[0], env[1], env[2])
 
-			// A request that is under way in a scripted delay does not keep it up.
+			// A request in a scripted delay does not keep the program from ending.
 			call(t, env[0]+"/sandbox/fail", "", `{"operation": "token", "delay_seconds": 3600}`, 204)
 			go http.PostForm(env[0]+"/auth/token", nil)
 			for strings.Count(call(t, env[0]+"/sandbox/requests", "", "", 200)["all"].(string), `"status":0`) < 2 { // it and this
@@ -69,6 +70,9 @@ func TestProgram(t *testing.T) {
 			}
 			if err := cmd.Wait(); err != nil {
 				t.Errorf("after %v: %v", signal, err)
+			}
+			if n := strings.Count(logged.String(), "path=/link-session/exchange-token status=201"); n != 1 || strings.Contains(logged.String(), "ecret") {
+				t.Errorf("logged:\n%s", &logged)
 			}
 		})
 	}
@@ -115,7 +119,7 @@ func call(t *testing.T, url, token, body string, want int) map[string]any {
 	return decode(t, res, want)
 }
 
-// decode returns the JSON object that was answered, with the whole text under "all".
+// decode returns the JSON object of a response, with the whole text under "all".
 func decode(t *testing.T, res *http.Response, want int) map[string]any {
 	t.Helper()
 	defer res.Body.Close()
@@ -143,6 +147,10 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"-addr", "127.0.0.1:99999"}, "99999"},
 		{[]string{"-redirect-origin", "app.example"}, "want scheme://host[:port]"},
 		{[]string{"-redirect-origin", "https://app.example/path"}, "want scheme://host[:port]"},
+		{[]string{"-redirect-origin", "https://me@app.example"}, "want scheme://host[:port]"},
+		{[]string{"-host", "moneykit.test:80"}, "want a host name without a port"},
+		{[]string{"-host", ""}, "want a host name without a port"},
+		{[]string{"-rate-limits=maybe"}, "rate-limits"},
 		{[]string{"-port", "1"}, "-port"},
 		{[]string{"8042"}, `unexpected argument "8042"`},
 	} {
