@@ -58,28 +58,28 @@ func config(t *testing.T, page reply) map[string]any {
 	return c
 }
 
-// step takes a step and returns the answer and its error_code.
+// step takes a step and returns the response and its error_code.
 func (v visitor) step(name, fields string) (map[string]any, string) {
 	v.t.Helper()
 	got := post(v.t, v.srv, "/connect/"+name, "", fmt.Sprintf(`{"link_session_token": %q, %s}`, v.token, strings.Trim(fields, "{}")))
-	var answer map[string]any
-	if err := json.Unmarshal([]byte(got.body), &answer); err != nil {
+	var result map[string]any
+	if err := json.Unmarshal([]byte(got.body), &result); err != nil {
 		v.t.Fatalf("%s: %d %s", name, got.status, got.body)
 	}
-	code, _ := answer["error_code"].(string)
+	code, _ := result["error_code"].(string)
 	if (got.status == 200) != (code == "") {
 		v.t.Errorf("%s: %d %s", name, got.status, got.body)
 	}
-	return answer, code
+	return result, code
 }
 
 func (v visitor) must(name, fields string) map[string]any {
 	v.t.Helper()
-	answer, code := v.step(name, fields)
+	result, code := v.step(name, fields)
 	if code != "" {
-		v.t.Fatalf("%s: %v", name, answer)
+		v.t.Fatalf("%s: %v", name, result)
 	}
-	return answer
+	return result
 }
 
 func names(list any, field string) (all []string) {
@@ -171,7 +171,7 @@ func TestConnectOrigin(t *testing.T) {
 	}
 }
 
-// What is wrong with a session is told to the application through the page.
+// The page shows what is wrong with a session, and reports it to the application.
 func TestConnectSession(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
@@ -245,7 +245,7 @@ func TestConnectFinishesOnce(t *testing.T) {
 	srv := sandbox.Start(t)
 	v := visit(t, srv, "")
 	v.must("sign-in", signInAtAlderCreek)
-	var done, refused int
+	var done, used int
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for range 16 {
@@ -257,17 +257,17 @@ func TestConnectFinishesOnce(t *testing.T) {
 			case "":
 				done++
 			case "link_session_error.session_used":
-				refused++
+				used++
 			}
 		})
 	}
 	all.Wait()
-	if done != 1 || refused != 15 || len(srv.Links()) != 1 {
-		t.Errorf("%d done, %d refused, %d links", done, refused, len(srv.Links()))
+	if done != 1 || used != 15 || len(srv.Links()) != 1 {
+		t.Errorf("%d done, %d used, %d links", done, used, len(srv.Links()))
 	}
 }
 
-func TestConnectRefuses(t *testing.T) {
+func TestConnectErrors(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
 	const manually = `"account_type": "depository.checking", "account_number": "12345", "routing_number": "123456780"`
@@ -307,8 +307,8 @@ func TestConnectRefuses(t *testing.T) {
 			if test.enter != "" {
 				v.must("sign-in", test.enter)
 			}
-			if answer, code := v.step(test.step, test.fields); code != test.want {
-				t.Errorf("got %v, want %s", answer, test.want)
+			if result, code := v.step(test.step, test.fields); code != test.want {
+				t.Errorf("got %v, want %s", result, test.want)
 			}
 			if v.page("/start", app).status != 200 {
 				t.Error("the session is over")
@@ -347,8 +347,8 @@ func TestConnectOAuth(t *testing.T) {
 	if _, code := v.step("resume", `"redirect_url": "https://yourdomain.com/oauth.html?state="`); code != "user_oauth_denied" {
 		t.Errorf("back before having been there: %s", code)
 	}
-	if answer, code := v.step("resume", fmt.Sprintf(`"redirect_url": %q`, decide(v, "deny"))); code != "user_oauth_denied" {
-		t.Errorf("denied: %v", answer)
+	if result, code := v.step("resume", fmt.Sprintf(`"redirect_url": %q`, decide(v, "deny"))); code != "user_oauth_denied" {
+		t.Errorf("denied: %v", result)
 	}
 	back := decide(v, "allow")
 	other := visit(t, srv, "")

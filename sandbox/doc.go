@@ -1,11 +1,11 @@
-// Package sandbox is a MoneyKit on your own machine: the token endpoint and both operations of the LinkSession API,
-// with state, so that code that links bank accounts can be run and tested end to end with nothing installed and
-// nothing real behind it.
+// Package sandbox is a MoneyKit for tests and for your desk: the token endpoint, the operations of the LinkSession API
+// and Connect, in memory. Code that links bank accounts runs against it from start to end, with nothing to install and
+// without a real bank.
 //
 // # In a test
 //
-// [Start] serves a sandbox on a loopback port for as long as the test runs. The code under test gets its URL and
-// credentials as it would get MoneyKit's:
+// [Start] serves a sandbox on a loopback port for as long as the test runs. [Server.Client] is a client of it; code
+// that makes a client of its own gets the URL and the credentials:
 //
 //	func TestLinking(t *testing.T) {
 //		srv := sandbox.Start(t)
@@ -17,83 +17,100 @@
 //		link := app.FinishLinking(exchangeable)           // POST /link-session/exchange-token
 //	}
 //
-// Sandboxes share nothing, so tests with one each can run in parallel. [New] returns the same without a listener,
-// as an [http.Handler].
+// Sandboxes share nothing, so tests with one each can run in parallel. [New] returns a sandbox without a listener, as an
+// [http.Handler].
 //
 // # As a program
 //
 //	go run github.com/moneykit/moneykit-go/sandbox/cmd/moneykit-sandbox
 //
-// prints the URL and the credentials as three export lines, and serves until it is interrupted. It is the way in
-// for other languages, and for a look around with curl. What the methods of a [Sandbox] do is there over HTTP:
+// prints the URL and the credentials as three export lines and serves until it is interrupted, for other languages and
+// for curl. The methods of a [Sandbox] are endpoints there, which need no token:
 //
-//	POST /sandbox/complete   {"link_session_token": "…"} → {"exchangeable_token": "…"}
-//	POST /sandbox/fail       {"operation": "exchange_token", "times": 2, "status": 503, "body": "…",
-//	                          "header": {"Retry-After": "1"}, "delay_seconds": 0.5, "drop": false, "after": false}
-//	POST /sandbox/advance    {"seconds": 3600}
-//	GET  /sandbox/links      → {"links": […]}
-//	GET  /sandbox/requests   → {"requests": […]}
+//	POST   /sandbox/complete   {"link_session_token": "…"} → {"exchangeable_token": "…"}
+//	POST   /sandbox/fail       {"operation": "exchange_token", "times": 2, "status": 503, "body": "…",
+//	                            "header": {"Retry-After": "1"}, "delay_seconds": 0.5, "drop": false, "after": false}
+//	GET    /sandbox/faults     → {"faults": […]}
+//	DELETE /sandbox/faults
+//	POST   /sandbox/advance    {"seconds": 3600}
+//	POST   /sandbox/reset
+//	GET    /sandbox/links      → {"links": […]}
+//	GET    /sandbox/requests   → {"requests": […]}
 //
-// These need no token: whoever reaches the sandbox may use them. GET / lists everything that is served.
+// A body must be sent as application/json. So that no web page can use these endpoints, a request from another origin
+// gets a 403, and so does one whose Host is neither a loopback address nor one of [WithHosts]. GET / lists everything
+// that is served.
 //
-// # What it does
+// # Requests and responses
 //
-// The server is compiled from the same contract as the client, and every request and every answer is held against
-// that contract. A request that breaks it gets a 422 with one entry per fault. An answer that breaks it, which would
-// be a bug of the sandbox, is a 500 that says so and fails the test.
+// Every request and every response is validated against the contract. An invalid request gets a 422 with an entry for
+// each field. An invalid response would be a bug of the sandbox: it becomes a 500 that says so and fails the test. An
+// operation that is in the contract but not in the sandbox gets a 501.
 //
-// Every status of the contract comes from what causes it at MoneyKit:
+// Each error has the cause that it has at MoneyKit:
 //
-//   - 401: no bearer token, an unknown one, or one that has expired (an hour after it was issued; see
-//     [WithTokenLifetime] and [Sandbox.Advance]).
-//   - 403: a redirect_uri whose origin is not registered. Registered are https://yourdomain.com, or what
-//     [WithRedirectOrigins] says, and http and https on loopback, on every port.
-//   - 422: a body that the contract does not allow, a redirect_uri that is no absolute URL or has a query string,
-//     and an existing_link_id that names no link.
 //   - 400: an exchangeable token that is unknown, was exchanged before, or is older than 30 minutes.
-//   - 429: more requests than [WithRateLimits] allows; by default there is no limit, and in the program there are
-//     MoneyKit's own ([PublishedRateLimits]).
+//   - 401: an access token that is missing, unknown or expired, an hour after it was issued by default. See
+//     [WithTokenLifetime] and [Sandbox.Advance].
+//   - 403: a redirect_uri whose origin is not registered. Registered are https://yourdomain.com or the origins of
+//     [WithRedirectOrigins], and every loopback origin.
+//   - 422: a body that the contract does not allow; a redirect_uri that is not an absolute URL or has a query string or
+//     a fragment; a routing_number with a wrong check digit; an existing_link_id of no link. See also
+//     [WithLegacyUserIDs].
+//   - 429: more requests than [WithRateLimits] allows. There are no limits by default; the program has MoneyKit's
+//     ([PublishedRateLimits]).
 //
-// A link session can be completed for 30 minutes. Of calls that exchange one token at the same time, exactly one gets
+// A link session can be completed for 30 minutes. Of several calls that exchange one token at the same time, one gets
 // the link.
 //
 // # Connect
 //
-// A sandbox also serves the page that MoneyKit's launcher, the npm package @moneykit/connect, opens in the end user's
-// browser, at /start, /relink and /continue; give the sandbox's URL to the launcher's option __connectSDKUIHost. The
-// page talks to the origin that it is opened for and to no other, and that origin must be registered, as for a
-// redirect_uri. It honours what the session says: countries, providers, required products, institution_id,
-// existing_link_id, custom_sandbox_data and connect_features.
+// The sandbox also serves the page that MoneyKit's launcher, the npm package @moneykit/connect, opens in the end user's
+// browser, at /start, /relink and /continue. Set the launcher's option __connectSDKUIHost to the sandbox's URL. The page
+// sends messages only to the origin that opened it, which must be registered like that of a redirect_uri. It does what
+// the session says: countries, providers, required products, institution_id, existing_link_id, custom_sandbox_data and
+// connect_features.
 //
-// Its institutions do not exist. Each takes any user name and any password but "wrong", and some have more to them:
+// Its institutions do not exist. They accept any user name, and any password but "wrong"; some are special:
 //
-//   - bluefin_federal and juniper_street have a sign-in page of their own, and come back through the redirect_uri.
+//   - bluefin_federal and juniper_street have a sign-in page of their own, which returns to the redirect_uri.
 //   - cobalt_savings and lanternfish ask for a code, which is 123456.
 //   - driftwood_cu always fails.
 //   - inkwell_card has credit cards only.
 //
-// An end user may decline products that the session does not require a permission for; the link is then without them.
-// Opened at /relink, a session with an existing_link_id changes its link when the end user has finished, since the
-// launcher's relink callback gets no token to exchange.
+// An end user can decline products that the session does not require; the link is then without them. Opened at /relink,
+// a session with an existing_link_id changes its link when the end user has finished, since the launcher's relink
+// callback gets no exchangeable token.
 //
 // # Links
 //
-// The link has the institution_id that the session asked for, whatever it is, or else what was picked in Connect, or
-// else the sandbox's own bank; the first of the session's providers that serves it, or else moneykit; its webhook and link_tags; and of products, accounts and those
-// that the session asked for, in settings.products or settings.link_permissions, all of them fetched at once. A
-// session with an existing_link_id changes that link when its token is exchanged: webhook and link_tags are
-// replaced, or removed if they were left out, products are added, and the rest stays.
+// A link has
 //
-// [Sandbox.Links] returns the links held, with the user, countries and custom_sandbox_data that the contract's own
-// link does not show. Timestamps are sent without a zone (2023-02-16T09:14:11), as in MoneyKit's published samples.
+//   - the session's institution_id, whatever it is, or what was picked in Connect, or the sandbox's own bank;
+//   - the first of the session's providers that serves the institution, or moneykit;
+//   - the session's webhook and link_tags;
+//   - accounts and the products of settings.products or settings.link_permissions that the institution offers, all
+//     fetched at once, each with all of its settings;
+//   - in available_products, what can still be added.
 //
-// # When things go wrong
+// A session with an existing_link_id changes that link when its token is exchanged: webhook and link_tags are replaced,
+// or removed if they are left out, and products are added. Everything else stays, also the settings of products that the
+// link has already.
 //
-// [Sandbox.Fail] scripts what goes wrong with the next calls of an operation: a status with any body and headers, a
-// delay, a dropped connection, before the operation is carried out or, with Fault.After, once it was. The latter is
-// how to test code for the case in which a token was exchanged and nobody was told:
+// Responses have every property that MoneyKit's own SDKs require. Timestamps have no zone (2023-02-16T09:14:11), as in
+// MoneyKit's published samples.
+//
+// [Sandbox.Links] returns the links, with what the contract does not show of them. [WithMaxLinks] limits how many are
+// kept.
+//
+// # Faults
+//
+// [Sandbox.Fail] scripts what goes wrong with the next calls of an operation: a response with any status, body and
+// headers, a delay, or a dropped connection, before the operation is processed or, with Fault.After, once it was. With
+// the latter a token is exchanged, and the client does not learn of it:
 //
 //	srv.Fail(sandbox.ExchangeToken, 1, sandbox.Fault{Drop: true, After: true})
 //
-// [Sandbox.Requests] returns what arrived, with its secrets redacted.
+// [Sandbox.Requests] returns the requests that the sandbox received, with their secrets redacted, and [Sandbox.Reset]
+// returns the sandbox to its first state.
 package sandbox

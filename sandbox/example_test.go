@@ -2,26 +2,27 @@ package sandbox_test
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
-	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"time"
 
+	"github.com/moneykit/moneykit-go/api"
+	"github.com/moneykit/moneykit-go/auth"
 	"github.com/moneykit/moneykit-go/gen"
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-// From credentials to a link, with the generated client.
+// From credentials to a link.
 func Example() {
+	ctx := context.Background()
 	sb := sandbox.New()
 	server := httptest.NewServer(sb) // in a test: srv := sandbox.Start(t)
 	defer server.Close()
-	client := exampleClient(server.URL, sb)
+	client := exampleClient(server.URL, sb) // in a test: srv.Client()
 
-	created, err := client.CreateLinkSessionWithResponse(context.Background(), gen.CreateLinkSessionRequest{
+	session, err := client.CreateLinkSession(ctx, gen.CreateLinkSessionRequest{
 		CustomerUser:  gen.LinkSessionCustomerUser{ID: "user-42"},
 		RedirectURI:   "https://yourdomain.com/oauth.html",
 		InstitutionID: "chase",
@@ -29,20 +30,19 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	exchangeable, err := sb.Complete(created.JSON201.LinkSessionToken)
+	exchangeable, err := sb.Complete(session.LinkSessionToken)
 	if err != nil {
 		log.Fatal(err)
 	}
-	exchanged, err := client.ExchangeTokenWithResponse(context.Background(), gen.ExchangeTokenRequest{ExchangeableToken: exchangeable})
+	exchanged, err := client.ExchangeToken(ctx, gen.ExchangeTokenRequest{ExchangeableToken: exchangeable})
 	if err != nil {
 		log.Fatal(err)
 	}
-	link := exchanged.JSON201.Link
-	fmt.Println(link.State, link.InstitutionID, link.InstitutionName)
+	fmt.Println(exchanged.Link.State, exchanged.Link.InstitutionID, exchanged.Link.InstitutionName)
 	// Output: connected chase Sandbox Bank (chase)
 }
 
-// The answer to an exchange gets lost: the client knows nothing, and the link is connected all the same.
+// The response to an exchange is lost: the client does not know the outcome, and the link is connected.
 func ExampleSandbox_Fail() {
 	sb := sandbox.New()
 	server := httptest.NewServer(sb)
@@ -54,27 +54,25 @@ func ExampleSandbox_Fail() {
 		log.Fatal(err)
 	}
 	_, err := client.ExchangeToken(context.Background(), gen.ExchangeTokenRequest{ExchangeableToken: exchangeable})
-	fmt.Println("an answer:", err == nil)
-	fmt.Println("the link:", sb.Links()[0].State)
+	fmt.Println(errors.Is(err, api.ErrOutcomeUnknown))
+	fmt.Println(sb.Links()[0].State)
 	// Output:
-	// an answer: false
-	// the link: connected
+	// true
+	// connected
 }
 
-// An hour passes, and the client's token with it.
+// Half an hour passes, and the exchangeable token expires.
 func ExampleSandbox_Advance() {
 	sb := sandbox.New()
 	server := httptest.NewServer(sb)
 	defer server.Close()
 	client := exampleClient(server.URL, sb)
+	exchangeable := exampleExchangeable(client, sb)
 
-	sb.Advance(time.Hour)
-	answer, err := client.ExchangeTokenWithResponse(context.Background(), gen.ExchangeTokenRequest{ExchangeableToken: "any"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(answer.StatusCode(), answer.JSON401.ErrorCode)
-	// Output: 401 api_error.auth.expired_access_token
+	sb.Advance(30 * time.Minute)
+	_, err := client.ExchangeToken(context.Background(), gen.ExchangeTokenRequest{ExchangeableToken: exchangeable})
+	fmt.Println(errors.Is(err, api.ErrInvalidTokenExchange))
+	// Output: true
 }
 
 func ExampleSandbox_Requests() {
@@ -94,43 +92,29 @@ func ExampleSandbox_Requests() {
 	// Bearer [redacted]
 }
 
-// exampleClient is a client that sends a token of sb, as package auth would.
-func exampleClient(baseURL string, sb *sandbox.Sandbox) *gen.ClientWithResponses {
-	res, err := http.PostForm(baseURL+"/auth/token", url.Values{
-		"grant_type":    {"client_credentials"},
-		"client_id":     {sb.ClientID},
-		"client_secret": {sb.ClientSecret},
-	})
+// exampleClient returns a client of sb at baseURL.
+func exampleClient(baseURL string, sb *sandbox.Sandbox) *api.Client {
+	source, err := auth.ClientCredentials(sb.ClientID, sb.ClientSecret, auth.WithTokenURL(baseURL+"/auth/token"))
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer res.Body.Close()
-	var token struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.NewDecoder(res.Body).Decode(&token); err != nil {
-		log.Fatal(err)
-	}
-	client, err := gen.NewClientWithResponses(baseURL, gen.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer "+token.AccessToken)
-		return nil
-	}))
+	client, err := api.New(source, api.WithBaseURL(baseURL))
 	if err != nil {
 		log.Fatal(err)
 	}
 	return client
 }
 
-// exampleExchangeable is the exchangeable token of a session that its end user has finished.
-func exampleExchangeable(client *gen.ClientWithResponses, sb *sandbox.Sandbox) string {
-	created, err := client.CreateLinkSessionWithResponse(context.Background(), gen.CreateLinkSessionRequest{
+// exampleExchangeable returns the exchangeable token of a session that its end user has completed.
+func exampleExchangeable(client *api.Client, sb *sandbox.Sandbox) string {
+	session, err := client.CreateLinkSession(context.Background(), gen.CreateLinkSessionRequest{
 		CustomerUser: gen.LinkSessionCustomerUser{ID: "user-42"},
 		RedirectURI:  "https://yourdomain.com/oauth.html",
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	exchangeable, err := sb.Complete(created.JSON201.LinkSessionToken)
+	exchangeable, err := sb.Complete(session.LinkSessionToken)
 	if err != nil {
 		log.Fatal(err)
 	}

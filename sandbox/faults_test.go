@@ -15,7 +15,7 @@ import (
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-func TestFailAnswersWithWhatIsScripted(t *testing.T) {
+func TestFailSendsWhatIsScripted(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
 	token := newToken(t, srv)
@@ -41,21 +41,21 @@ func TestFailAnswersWithWhatIsScripted(t *testing.T) {
 	}
 }
 
-// With After the operation is carried out, and its answer is lost or replaced; without, it is not carried out.
+// With After the operation is processed, and its response is lost or replaced; without, it is not processed.
 func TestFailBeforeAndAfter(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
 	token := newToken(t, srv)
 	for name, test := range map[string]struct {
-		fault       sandbox.Fault
-		wantStatus  int // of the call that fails; zero for a dropped connection
-		thenOK      bool
-		wantJournal int
+		fault        sandbox.Fault
+		wantStatus   int // of the call that fails; zero for a dropped connection
+		thenOK       bool
+		wantRecorded int
 	}{
 		"dropped before":    {sandbox.Fault{Drop: true}, 0, true, 0},
 		"dropped after":     {sandbox.Fault{Drop: true, After: true}, 0, false, 0},
-		"answered before":   {sandbox.Fault{Status: 504}, 504, true, 504},
-		"answered after":    {sandbox.Fault{Status: 504, After: true}, 504, false, 504},
+		"replaced before":   {sandbox.Fault{Status: 504}, 504, true, 504},
+		"replaced after":    {sandbox.Fault{Status: 504, After: true}, 504, false, 504},
 		"only slower":       {sandbox.Fault{Delay: time.Nanosecond}, 201, false, 201},
 		"only slower after": {sandbox.Fault{Delay: time.Nanosecond, After: true}, 201, false, 201},
 		"only a header":     {sandbox.Fault{Header: http.Header{"X-Proxy": {"1"}}}, 201, false, 201},
@@ -71,7 +71,7 @@ func TestFailBeforeAndAfter(t *testing.T) {
 			t.Errorf("%s: header %v", name, got.header)
 		}
 		all := srv.Requests()
-		if last := all[len(all)-1]; last.Operation != sandbox.ExchangeToken || last.Status != test.wantJournal {
+		if last := all[len(all)-1]; last.Operation != sandbox.ExchangeToken || last.Status != test.wantRecorded {
 			t.Errorf("%s: recorded %s %d", name, last.Operation, last.Status)
 		}
 		if got := post(t, srv, "/link-session/exchange-token", token, exchangeBody(exchangeable)); (got.status == 201) != test.thenOK {
@@ -80,7 +80,7 @@ func TestFailBeforeAndAfter(t *testing.T) {
 	}
 }
 
-func TestFailCutsAnAnswerOff(t *testing.T) {
+func TestFailCutsAResponseOff(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
 	srv.Fail(sandbox.Token, 1, sandbox.Fault{Status: 201, Body: `{"access_`, Header: http.Header{"content-length": {"100"}}})
@@ -105,7 +105,7 @@ func TestFailDelay(t *testing.T) {
 			t.Errorf("status %d after %v", w.Code, time.Since(start))
 		}
 
-		// When the client goes away the delay ends, and nothing is answered.
+		// When the client disconnects the delay ends, and there is no response.
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start = time.Now()
@@ -133,7 +133,7 @@ func TestFailDelayEndsWithTheServer(t *testing.T) {
 	}
 	fake.cleanups[0]()
 	if err := <-done; err == nil {
-		t.Error("there was an answer")
+		t.Error("there was a response")
 	}
 }
 
@@ -153,7 +153,7 @@ func TestFailOverHTTP(t *testing.T) {
 	if got := post(t, srv, "/sandbox/fail", "", `{"operation": "exchange_token", "status": 504, "after": true}`); got.status != 204 {
 		t.Fatal(got)
 	}
-	for _, want := range []int{504, 400} { // carried out, and so not again
+	for _, want := range []int{504, 400} { // processed, and so not again
 		if got := post(t, srv, "/link-session/exchange-token", token, exchangeBody(exchangeable)); got.status != want {
 			t.Errorf("got %+v, want %d", got, want)
 		}

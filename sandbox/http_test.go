@@ -11,7 +11,7 @@ import (
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-// A reply is an answer, read to its end.
+// A reply is a response with its whole body.
 type reply struct {
 	status int
 	header http.Header

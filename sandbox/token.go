@@ -90,8 +90,8 @@ func equal(a, b string) bool {
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-// newToken makes an access token that contains its expiry and a signature, so that an expired token can be told from an
-// unknown one without a list of them.
+// newToken makes an access token that contains its expiry and a signature, so that an expired token and an
+// unknown one differ without a list of tokens.
 func (s *Sandbox) newToken(expiry time.Time) string {
 	payload := binary.BigEndian.AppendUint64(nil, uint64(expiry.UnixNano()))
 	payload = append(payload, rand.Text()...)

@@ -23,7 +23,7 @@ func TestValidationErrors(t *testing.T) {
 	const create, exchange = "/link-session", "/link-session/exchange-token"
 	for name, test := range map[string]struct {
 		path, body string
-		want       []string // location and type of each fault, in any order
+		want       []string // location and type of each error, in any order
 	}{
 		"nothing":         {create, ``, []string{"body value_error.missing"}},
 		"cut off":         {create, `{"customer_user": {"id": "s3cr3t`, []string{"body value_error.json"}},
@@ -96,24 +96,24 @@ func checkErrors(t *testing.T, got reply, want []string) {
 	if err := json.Unmarshal([]byte(got.body), &body); err != nil || got.status != http.StatusUnprocessableEntity {
 		t.Fatalf("got %d %s", got.status, got.body)
 	}
-	var faults []string
-	for _, fault := range body.ValidationErrors {
+	var found []string
+	for _, e := range body.ValidationErrors {
 		var words []string
-		for _, item := range fault.Location {
+		for _, item := range e.Location {
 			if n, ok := item.(float64); ok {
 				item = fmt.Sprintf("#%v", n)
 			}
 			words = append(words, item.(string))
 		}
-		faults = append(faults, strings.Join(append(words, fault.Type), " "))
-		if fault.Message == "" {
-			t.Errorf("no message: %+v", fault)
+		found = append(found, strings.Join(append(words, e.Type), " "))
+		if e.Message == "" {
+			t.Errorf("no message: %+v", e)
 		}
 	}
-	slices.Sort(faults)
+	slices.Sort(found)
 	slices.Sort(want)
-	if !slices.Equal(faults, want) {
-		t.Errorf("faults:\n%s\nwant:\n%s", strings.Join(faults, "\n"), strings.Join(want, "\n"))
+	if !slices.Equal(found, want) {
+		t.Errorf("found:\n%s\nwant:\n%s", strings.Join(found, "\n"), strings.Join(want, "\n"))
 	}
 	if strings.Contains(got.body, "s3cr3t") {
 		t.Errorf("a value is repeated: %s", got.body)
@@ -256,14 +256,14 @@ func TestRedirectOrigins(t *testing.T) {
 func exchanged(t *testing.T, srv *sandbox.Server, token, body string) map[string]any {
 	t.Helper()
 	got := post(t, srv, "/link-session/exchange-token", token, exchangeBody(completed(t, srv, token, body)))
-	var answer struct {
+	var result struct {
 		LinkID string         `json:"link_id"`
 		Link   map[string]any `json:"link"`
 	}
-	if err := json.Unmarshal([]byte(got.body), &answer); err != nil || got.status != http.StatusCreated || answer.Link["link_id"] != answer.LinkID {
+	if err := json.Unmarshal([]byte(got.body), &result); err != nil || got.status != http.StatusCreated || result.Link["link_id"] != result.LinkID {
 		t.Fatalf("exchange: %d %s", got.status, got.body)
 	}
-	return answer.Link
+	return result.Link
 }
 
 func checkFields(t *testing.T, got map[string]any, want map[string]any) {
