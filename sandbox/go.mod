@@ -16,5 +16,3 @@ require (
 	golang.org/x/oauth2 v0.37.0 // indirect
 	golang.org/x/text v0.32.0 // indirect
 )
-
-replace github.com/moneykit/moneykit-go => ../

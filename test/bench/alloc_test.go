@@ -6,18 +6,18 @@ import (
 	"context"
 	"testing"
 
-	"github.com/moneykit/moneykit-go/test/bench/rig"
+	"github.com/moneykit/moneykit-go/test/bench/harness"
 )
 
 // TestAllocs compares what a call allocates with what the code written by hand does. The race detector would count its
 // own work, so make test runs this once more without it.
 func TestAllocs(t *testing.T) {
-	n := rig.Memory()
-	byHand, err := rig.Hand(n, rig.Plain)
+	n := harness.Memory()
+	byHand, err := harness.Hand(n, harness.Plain)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, err := rig.API(n, rig.Plain)
+	ours, err := harness.API(n, harness.Plain)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,12 +4,12 @@ import (
 	"os"
 	"testing"
 
-	"github.com/moneykit/moneykit-go/test/bench/rig"
+	"github.com/moneykit/moneykit-go/test/bench/harness"
 )
 
 func TestMain(m *testing.M) {
-	rig.ServeIfAsked()
+	harness.ServeIfAsked()
 	os.Exit(m.Run())
 }
 
-func BenchmarkCalls(b *testing.B) { rig.Benchmark(b, rig.Own) }
+func BenchmarkCalls(b *testing.B) { harness.Benchmark(b, harness.Own) }

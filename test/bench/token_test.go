@@ -15,7 +15,7 @@ import (
 
 	"github.com/moneykit/moneykit-go/api"
 	"github.com/moneykit/moneykit-go/auth"
-	"github.com/moneykit/moneykit-go/test/bench/rig"
+	"github.com/moneykit/moneykit-go/test/bench/harness"
 )
 
 // endpoint answers token requests in memory, once open is closed.
@@ -78,7 +78,7 @@ func TestManyCallersOfAnExpiredToken(t *testing.T) {
 
 func TestIdleClient(t *testing.T) {
 	const clients = 1000
-	n := rig.Memory()
+	n := harness.Memory()
 	kept := make([]*api.Client, 0, clients)
 	before := heap()
 	for range clients {
@@ -111,14 +111,14 @@ func heap() int64 {
 
 // BenchmarkToken measures what a call pays for a token that is cached.
 func BenchmarkToken(b *testing.B) {
-	n := rig.Memory()
+	n := harness.Memory()
 	ours, err := auth.ClientCredentials("id", "secret", auth.WithTokenURL(n.URL+"/auth/token"), auth.WithHTTPClient(n.HTTP))
 	if err != nil {
 		b.Fatal(err)
 	}
 	theirs := n.Tokens()
 	ctx := context.Background()
-	for _, goroutines := range rig.Goroutines {
+	for _, goroutines := range harness.Goroutines {
 		for _, c := range []struct {
 			name string
 			hit  func() error
@@ -128,7 +128,7 @@ func BenchmarkToken(b *testing.B) {
 		} {
 			b.Run(fmt.Sprintf("goroutines=%d/client=%s", goroutines, strings.ReplaceAll(c.name, "/", "-")), func(b *testing.B) {
 				b.ReportAllocs()
-				defer rig.CPU(b)()
+				defer harness.CPU(b)()
 				if goroutines == 1 {
 					for b.Loop() {
 						if err := c.hit(); err != nil {

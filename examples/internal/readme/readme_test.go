@@ -127,7 +127,7 @@ var comment = regexp.MustCompile(`(?m)^\s*#.*$`)
 // Every command of a page is one that CI runs.
 func TestCommandsAreRun(t *testing.T) {
 	t.Parallel()
-	ci := comment.ReplaceAllString(read(t, filepath.Join(root, ".ci/run"))+read(t, filepath.Join(root, ".ci/consumer/check")), "")
+	ci := comment.ReplaceAllString(read(t, filepath.Join(root, ".ci/run"))+read(t, filepath.Join(root, "test/consumer/check")), "")
 	for _, page := range pages(t) {
 		for _, code := range blocks(read(t, page), "sh") {
 			for line := range strings.Lines(code) {

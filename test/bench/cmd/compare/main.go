@@ -20,7 +20,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchmath"
 
-	"github.com/moneykit/moneykit-go/test/bench/rig"
+	"github.com/moneykit/moneykit-go/test/bench/harness"
 )
 
 // The units of the samples, as benchfmt has them.
@@ -37,7 +37,7 @@ func main() {
 	rounds := flag.Int("rounds", 10, "how many `times` to run it")
 	benchtime := flag.String("benchtime", "100ms", "-test.benchtime of each benchmark")
 	match := flag.String("bench", ".", "-test.bench, which benchmarks to run")
-	yardstick := flag.String("yardstick", rig.Yardstick, "the `client` to compare with")
+	yardstick := flag.String("yardstick", harness.Yardstick, "the `client` to compare with")
 	flag.Parse()
 
 	t := table{refused: map[string]string{}}
@@ -60,7 +60,7 @@ func main() {
 
 func run(binary, match, benchtime string, round int) ([]byte, error) {
 	cmd := exec.Command(binary, "-test.run=^$", "-test.bench="+match, "-test.benchtime="+benchtime)
-	cmd.Env = append(os.Environ(), rig.RoundEnv+"="+strconv.Itoa(round))
+	cmd.Env = append(os.Environ(), harness.RoundEnv+"="+strconv.Itoa(round))
 	return cmd.CombinedOutput()
 }
 
@@ -114,7 +114,7 @@ func (t *table) read(in io.Reader) error {
 				}
 			}
 			r := t.row(strings.Join(setting, "\t"), client)
-			if refused := rec.GetConfig(rig.RefusedKey + client); refused != "" {
+			if refused := rec.GetConfig(harness.RefusedKey + client); refused != "" {
 				t.refused[client] = refused
 			}
 			for _, v := range rec.Values {

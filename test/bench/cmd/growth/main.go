@@ -24,13 +24,13 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"github.com/moneykit/moneykit-go/test/bench/rig"
+	"github.com/moneykit/moneykit-go/test/bench/harness"
 )
 
 var goroutines = []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}
 
 func main() {
-	rig.ServeIfAsked()
+	harness.ServeIfAsked()
 	log.SetFlags(0)
 	out := flag.String("out", "growth.svg", "the SVG `file` to write")
 	each := flag.Duration("each", time.Second, "how long each point is measured")
@@ -41,26 +41,26 @@ func main() {
 }
 
 func run(out string, each time.Duration) error {
-	http1, http2, stop, err := rig.Loopback()
+	http1, http2, stop, err := harness.Loopback()
 	if err != nil {
 		return err
 	}
 	defer stop()
 	var curves []curve
 	for _, net := range []struct {
-		rig.Net
+		harness.Net
 		name  string
 		color color.RGBA
 	}{
-		{rig.Memory(), "in memory", color.RGBA{R: 0x1b, G: 0x9e, B: 0x77, A: 0xff}},
+		{harness.Memory(), "in memory", color.RGBA{R: 0x1b, G: 0x9e, B: 0x77, A: 0xff}},
 		{http1, "HTTP/1.1", color.RGBA{R: 0xd9, G: 0x5f, B: 0x02, A: 0xff}},
 		{http2, "TLS, HTTP/2", color.RGBA{R: 0x75, G: 0x70, B: 0xb3, A: 0xff}},
 	} {
-		byHand, err := rig.Hand(net.Net, rig.Plain)
+		byHand, err := harness.Hand(net.Net, harness.Plain)
 		if err != nil {
 			return err
 		}
-		ours, err := rig.API(net.Net, rig.Plain)
+		ours, err := harness.API(net.Net, harness.Plain)
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func run(out string, each time.Duration) error {
 		for _, n := range goroutines { // one after the other, so that both meet the machine in the same mood
 			for _, c := range []struct {
 				*curve
-				rig.Contender
+				harness.Contender
 			}{{&a, ours}, {&b, byHand}} {
 				p, err := measure(c.Exchange, n, each)
 				if err != nil {

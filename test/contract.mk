@@ -1,0 +1,38 @@
+# The contract as teams of other languages use it.
+.PHONY: contract contract-tidy docs docs-page spec-diff spec-json spec-load
+
+CONTRACT_LANGUAGES := contract-go contract-java contract-python contract-ruby contract-typescript
+.PHONY: $(CONTRACT_LANGUAGES)
+RUN_CONTRACT = cd test/contract && OPENAPI_GENERATOR_JAR=$(OPENAPI_GENERATOR_JAR) GOWORK=off go run .
+
+contract: $(OPENAPI_GENERATOR_JAR) spec-load ## Generate clients in five other languages and test them against a sandbox
+	$(RUN_CONTRACT)
+
+# contract-ruby, for example.
+$(CONTRACT_LANGUAGES): contract-%: $(OPENAPI_GENERATOR_JAR)
+	$(RUN_CONTRACT) $*
+
+contract-tidy: contract-go bench-peers ### Run go mod tidy -diff where the code has to be generated first
+	cd test/contract/go && GOWORK=off go mod tidy -diff
+
+spec-diff: ### List the breaking changes of openapi.yaml since BASE (default: the last tag, or the first commit)
+	cd test && GOWORK=off go run ./contract/specdiff -base "$(BASE)"
+
+spec-json: artifacts/openapi.json ### Write artifacts/openapi.json, the contract in one file
+
+artifacts/openapi.json: openapi.yaml $(REDOCLY)
+	REDOCLY_TELEMETRY=off $(REDOCLY) bundle openapi.yaml --output $@
+
+spec-load: artifacts/openapi.json test/contract/spec/node_modules ### Load the contract in swagger-parser
+	cd test/contract/spec && node load.mjs ../../../openapi.yaml ../../../$<
+
+docs: artifacts/docs/index.html ## Render the contract as one HTML page, artifacts/docs/index.html
+	$(call need,chromium,chromium)
+	cd test/contract/spec && node look.mjs ../../../$< ../../../artifacts/docs
+
+artifacts/docs/index.html: artifacts/openapi.json test/contract/spec/docs.mjs test/contract/spec/node_modules
+	mkdir -p $(@D)
+	cd test/contract/spec && node docs.mjs ../../../$< ../../../$@
+
+docs-page: ### Copy code and commands into docs/other-languages.md
+	cd test/contract && GOWORK=off go test -run TestPage -update .

@@ -1,0 +1,53 @@
+# What make test-all, make check and CI run, one by one.
+.PHONY: allocs test-examples test-tools vet tidy generated lint spec-lint consumer add-operation fuzz soak vuln mutation
+
+allocs: ### Test how much a call allocates, which the race detector would change
+	go test -run '^TestAllocs$$' ./api ./auth
+	cd test && GOWORK=off go test -run '^TestAllocs$$' ./bench
+
+test-examples: ### Test the examples, and the code in README.md
+	cd examples && go test $(RACE) ./...
+
+test-tools: ### Test the benchmarks, the load test and the contract's harness
+	cd test && GOWORK=off go test $(RACE) ./...
+
+vet: ### Run go vet
+	go vet $(WORKSPACE)
+	cd test && GOWORK=off go vet ./...
+
+lint: $(GOLANGCI) ### Run golangci-lint, which checks the format too
+	$(GOLANGCI) run $(WORKSPACE)
+	cd test && GOWORK=off ../$(GOLANGCI) run --config ../.golangci.yaml ./...
+
+tidy: ### Compare go.mod, go.sum and go.work.sum with what go mod tidy and the go command write
+	test/tidy
+
+generated: ### Compare the generated code with what make generate writes
+	test/generated
+
+spec-lint: $(REDOCLY) ### Run Redocly's recommended rules on openapi.yaml; a warning fails too
+	@out=$$($(REDOCLY) lint --format=json openapi.yaml 2>/dev/null) && grep -q '"problems": \[\]' <<<"$$out" || { echo "$$out"; exit 1; }
+	@echo "openapi.yaml: no problem"
+
+consumer: ### Install a release of the working tree as its users would, and follow README.md
+	test/consumer/check
+
+# Fuzzing. An input that fails is written to testdata/fuzz beside the test, to be fixed and committed.
+FUZZTIME ?= 10s
+
+fuzz: ### Fuzz each target for FUZZTIME (10s)
+	@grep -rn -o --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' api auth gen internal $(wildcard webhook) | \
+	while IFS=: read -r file _ func; do \
+		echo "== $$(dirname $$file) $${func#func }"; \
+		go test "./$$(dirname $$file)" -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) -parallel 2; \
+	done
+
+# The client under load. It is bounded, and stays on loopback.
+SOAK ?= 2m
+
+soak: ### Run the client under load and faults for SOAK (2m), and check every outcome
+	cd test && GOWORK=off go run $(RACE) ./soak -duration $(SOAK)
+
+vuln: $(GOVULNCHECK) ### Look up known vulnerabilities, where vuln.go.dev can be reached
+	@out=$$($(GOVULNCHECK) $(WORKSPACE) 2>&1) && { echo "$$out"; exit 0; }; echo "$$out"; \
+	case "$$out" in *"fetching vulnerabilities"*) echo "Not checked: the vulnerability database cannot be reached.";; *) exit 1;; esac
