@@ -13,14 +13,6 @@ import (
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-func TestSoak(t *testing.T) {
-	var out strings.Builder
-	if err := soak(config{duration: time.Second, workers: 16, rate: 0.2, seed: 2}, &out); err != nil {
-		t.Error(err)
-	}
-	t.Log(out.String())
-}
-
 // Whatever an application is told wrongly is noticed.
 func TestLedger(t *testing.T) {
 	t.Parallel()
