@@ -12,7 +12,6 @@ package moneykit
 import _ "embed"
 
 //go:generate env GOWORK=off go tool -modfile=tools/go.mod oapi-codegen -config oapi-codegen.yaml openapi.yaml
-//go:generate env -C webhook GOWORK=off go tool -modfile=../tools/go.mod oapi-codegen -config oapi-codegen.yaml ../openapi.yaml
 
 //go:embed openapi.yaml
 var openAPI string

@@ -119,6 +119,9 @@ func NewVerifier(opts ...Option) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("moneykit: webhook: %w", err)
 	}
+	if base.Path == "" {
+		base.Path = "/" // or JoinPath makes a relative path
+	}
 	hc, err := transport.Client(o.http)
 	if err != nil {
 		return nil, fmt.Errorf("moneykit: webhook: %w", err)

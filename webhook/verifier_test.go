@@ -157,3 +157,89 @@ func TestHeaders(t *testing.T) {
 		t.Errorf("the signature alone: got %+v, %v", e, err)
 	}
 }
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	m, c := newMoneyKit(t), newClock()
+	v := newVerifier(t, m, c)
+	e, err := v.Parse(m.request(t, refreshed, c.now()))
+	if err != nil || e.Type != LinkProductRefresh || string(e.Raw) != refreshed {
+		t.Errorf("got %+v, %v", e, err)
+	}
+	if _, err := v.Parse(nil); err == nil {
+		t.Error("a nil request: no error")
+	}
+}
+
+// A body that is too long is no forgery: it has an error of its own.
+func TestBodyTooLong(t *testing.T) {
+	t.Parallel()
+	m, c := newMoneyKit(t), newClock()
+	body := connected + strings.Repeat(" ", 1<<20+1-len(connected))
+	v := newVerifier(t, m, c)
+	_, err := v.Verify(t.Context(), m.header(t, body, c.now()), []byte(body))
+	_, parseErr := v.Parse(m.request(t, body, c.now()))
+	for _, err := range []error{err, parseErr} {
+		if limit := (*http.MaxBytesError)(nil); !errors.As(err, &limit) || limit.Limit != 1<<20 || errors.Is(err, ErrInvalidSignature) {
+			t.Errorf("got %v", err)
+		}
+	}
+	body = body[:1<<20]
+	if _, err := v.Parse(m.request(t, body, c.now())); err != nil {
+		t.Errorf("1 MiB: %v", err)
+	}
+}
+
+// The event does not change with the caller's buffer.
+func TestRawIsACopy(t *testing.T) {
+	t.Parallel()
+	m, c := newMoneyKit(t), newClock()
+	body := []byte(connected)
+	e, err := newVerifier(t, m, c).Verify(t.Context(), m.header(t, connected, c.now()), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(body)
+	if string(e.Raw) != connected {
+		t.Error("Raw is the caller's buffer")
+	}
+}
+
+func TestMisuse(t *testing.T) {
+	t.Parallel()
+	var none *Verifier
+	for _, v := range []*Verifier{none, {}} {
+		if _, err := v.Verify(t.Context(), http.Header{}, nil); err == nil || !strings.Contains(err.Error(), "NewVerifier") {
+			t.Errorf("got %v", err)
+		}
+		if _, err := v.Parse(&http.Request{Body: http.NoBody}); err == nil || !strings.Contains(err.Error(), "NewVerifier") {
+			t.Errorf("got %v", err)
+		}
+	}
+	v, err := NewVerifier(nil) // a nil option changes nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := v.keys.url.String(); got != "https://api.moneykit.com/.well-known/jwks.json" {
+		t.Errorf("the keys are at %s", got)
+	}
+	if _, err := v.Verify(nil, http.Header{}, nil); err == nil || !strings.Contains(err.Error(), "context is nil") { //nolint:staticcheck // on purpose
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	for want, opt := range map[string]Option{
+		"http to mk.example would send": WithBaseURL("http://mk.example"),
+		"must not hold a user name":     WithBaseURL("https://u:hunter2@mk.example"),
+		"WithClientID: the id is empty": WithClientID(""),
+		"WithHTTPClient":                WithHTTPClient(nil),
+		"WithMaxBodySize: 0":            WithMaxBodySize(0),
+		"WithLogger: the logger is nil": WithLogger(nil),
+	} {
+		if _, err := NewVerifier(opt); err == nil || !strings.HasPrefix(err.Error(), "moneykit: webhook: ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}

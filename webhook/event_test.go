@@ -1,0 +1,100 @@
+package webhook
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moneykit/moneykit-go/gen"
+)
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		body string
+		want Event
+	}{
+		"link.state_changed": {connected, Event{
+			Type: "link.state_changed", LinkID: "mk_1", LinkTags: []string{"attempt:1"}, IdempotencyKey: "key-1", Timestamp: at,
+			Payload: &gen.LinkStateChangedWebhook{
+				WebhookEvent: "link.state_changed", WebhookMajorVersion: 1, WebhookIdempotencyKey: "key-1", WebhookTimestamp: gen.Timestamp{Time: at},
+				LinkID: "mk_1", LinkTags: []string{"attempt:1"}, State: gen.PublicLinkStateConnected,
+			},
+		}},
+		"link.product_refresh": {refreshed, Event{
+			Type: "link.product_refresh", LinkID: "mk_1", LinkTags: []string{}, IdempotencyKey: "key-2", Timestamp: at.Add(time.Second),
+			Payload: &gen.LinkProductRefreshWebhook{
+				WebhookEvent: "link.product_refresh", WebhookIdempotencyKey: "key-2", WebhookTimestamp: gen.Timestamp{Time: at.Add(time.Second)},
+				LinkID: "mk_1", LinkTags: []string{}, Product: gen.ProductTransactions, State: gen.LinkProductStateCompleted,
+				StateChangedAt: gen.Timestamp{Time: at.Add(time.Second)},
+			},
+		}},
+		"transactions.updates_available": {available, Event{
+			Type: "transactions.updates_available", LinkID: "mk_1", IdempotencyKey: "key-3", Timestamp: at.Add(2 * time.Second),
+			Payload: &gen.TransactionUpdatesAvailableWebhook{
+				WebhookEvent: "transactions.updates_available", WebhookIdempotencyKey: "key-3", WebhookTimestamp: gen.Timestamp{Time: at.Add(2 * time.Second)},
+				LinkID: "mk_1", HasHistory: true,
+			},
+		}},
+		"unknown": {`{"webhook_event":"product.state_changed","webhook_idempotency_key":"key-4","webhook_timestamp":"2026-03-01T12:00:00Z","link_id":"mk_1","link_tags":["a"],"product":7}`,
+			Event{Type: "product.state_changed", LinkID: "mk_1", LinkTags: []string{"a"}, IdempotencyKey: "key-4", Timestamp: at}},
+		"unknown, bare": {`{"webhook_event":"x","webhook_idempotency_key":"key-5"}`, Event{Type: "x", IdempotencyKey: "key-5"}},
+		"unknown values": {strings.Replace(connected, `"connected"`, `"a new state","new":{}`, 1), Event{
+			Type: "link.state_changed", LinkID: "mk_1", LinkTags: []string{"attempt:1"}, IdempotencyKey: "key-1", Timestamp: at,
+			Payload: &gen.LinkStateChangedWebhook{
+				WebhookEvent: "link.state_changed", WebhookMajorVersion: 1, WebhookIdempotencyKey: "key-1", WebhookTimestamp: gen.Timestamp{Time: at},
+				LinkID: "mk_1", LinkTags: []string{"attempt:1"}, State: "a new state",
+			},
+		}},
+	} {
+		got, err := decodeEvent([]byte(tt.body))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		tt.want.Raw = []byte(tt.body)
+		if !reflect.DeepEqual(*got, tt.want) {
+			t.Errorf("%s:\ngot  %+v %+v\nwant %+v %+v", name, got, got.Payload, tt.want, tt.want.Payload)
+		}
+	}
+}
+
+// A signed body that is no event is an error that names the field, and never its value.
+func TestMalformedEvents(t *testing.T) {
+	t.Parallel()
+	without := func(body, field string) string { return strings.Replace(body, `"`+field+`":`, `"hunter2":`, 1) }
+	for body, want := range map[string]string{
+		"":                        "not JSON",
+		`{"hunter2"`:              "not JSON",
+		`<hunter2>`:               "not JSON, at byte 1",
+		`[]`:                      "not an event",
+		`"hunter2"`:               "not an event",
+		`null`:                    "no webhook_event",
+		`{}`:                      "no webhook_event",
+		connected + `{}`:          "not JSON",
+		`{"webhook_event":"x"}`:   "no webhook_idempotency_key",
+		`{"webhook_event":12345}`: "webhook_event is not of",
+		`{"webhook_event":"x","webhook_idempotency_key":12345}`:                              "webhook_idempotency_key is not of",
+		`{"webhook_event":"x","webhook_idempotency_key":"k","webhook_timestamp":"hunter2"}`:  "malformed",
+		without(connected, "webhook_event"):                                                  "no webhook_event",
+		without(connected, "webhook_idempotency_key"):                                        "no webhook_idempotency_key",
+		without(connected, "webhook_timestamp"):                                              "no webhook_timestamp",
+		without(connected, "link_id"):                                                        "no link_id",
+		without(refreshed, "link_id"):                                                        "no link_id",
+		without(available, "link_id"):                                                        "no link_id",
+		strings.Replace(connected, `["attempt:1"]`, `"hunter2"`, 1):                          "link_tags is not of",
+		strings.Replace(connected, `"2026-03-01T12:00:00"`, `"hunter2"`, 1):                  "malformed",
+		strings.Replace(refreshed, `"product":"transactions"`, `"product":{"hunter2":1}`, 1): "product is not of",
+		strings.Replace(available, `"has_history":true`, `"has_history":"hunter2"`, 1):       "has_history is not of",
+	} {
+		e, err := decodeEvent([]byte(body))
+		if e != nil || !errors.Is(err, ErrInvalidSignature) || !strings.Contains(err.Error(), "signed but malformed: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %+v, %v, want %q", body, e, err, want)
+		} else if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "12345") {
+			t.Errorf("the body is in the error: %v", err)
+		}
+	}
+}
