@@ -205,3 +205,17 @@ func TestSecrets(t *testing.T) {
 	}
 	guard.Show(v)
 }
+
+func TestLogLinesAreShort(t *testing.T) {
+	t.Parallel()
+	m, c := newMoneyKit(t), newClock()
+	var logged bytes.Buffer
+	v := newVerifier(t, m, c, WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
+	r := m.request(t, connected, c.now())
+	r.Header = headerWith(sign(t, jose.ES256, m.key, strings.Repeat("k", 2000), claimsOf(connected, c.now())))
+	r.Header.Set("MoneyKit-Delivery-Token", strings.Repeat("x", 1<<16))
+	r.Header.Set("MoneyKit-Delivery-Attempt", strings.Repeat("x", 1<<16))
+	if rec := serve(Handler(v, nothing), r); rec.Code != http.StatusBadRequest || logged.Len() == 0 || logged.Len() > 2000 {
+		t.Errorf("got %d and %d bytes of log", rec.Code, logged.Len())
+	}
+}

@@ -182,14 +182,12 @@ func decodeKeys(data []byte) (map[string]*ecdsa.PublicKey, error) {
 
 func decodeKey(raw json.RawMessage) (kid string, key *ecdsa.PublicKey) {
 	var meta struct {
-		Type      string  `json:"kty"`
-		Curve     string  `json:"crv"`
-		Algorithm string  `json:"alg"`
-		Use       string  `json:"use"`
-		ID        string  `json:"kid"`
-		Private   *string `json:"d"`
+		Curve     string `json:"crv"`
+		Algorithm string `json:"alg"`
+		Use       string `json:"use"`
+		ID        string `json:"kid"`
 	}
-	if json.Unmarshal(raw, &meta) != nil || meta.Type != "EC" || meta.Curve != "P-256" || meta.ID == "" || meta.Private != nil ||
+	if json.Unmarshal(raw, &meta) != nil || meta.Curve != "P-256" || meta.ID == "" ||
 		meta.Use != "" && meta.Use != "sig" || meta.Algorithm != "" && meta.Algorithm != "ES256" {
 		return "", nil
 	}
@@ -197,6 +195,6 @@ func decodeKey(raw json.RawMessage) (kid string, key *ecdsa.PublicKey) {
 	if jwk.UnmarshalJSON(raw) != nil {
 		return "", nil
 	}
-	key, _ = jwk.Key.(*ecdsa.PublicKey)
+	key, _ = jwk.Key.(*ecdsa.PublicKey) // nil for a private key
 	return meta.ID, key
 }
