@@ -1,13 +1,13 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,7 +61,7 @@ type Error struct {
 	Op string
 	// StatusCode is the HTTP status of the last response, 0 without a response.
 	StatusCode int
-	// Code is the error_code of the response, empty if its body is not MoneyKit's.
+	// Code is the error_code of the response, empty if its body is not MoneyKit's or exceeds 64 KiB.
 	Code string
 	// Message is the error_message of the response.
 	Message string
@@ -87,9 +87,10 @@ type Error struct {
 }
 
 const (
-	maxPrinted    = 10  // ValidationErrors that Error prints
-	maxValidation = 100 // ValidationErrors that are kept
-	maxLocation   = 32  // items of a location that are kept
+	maxErrorBody = 64 << 10 // bytes of an error body that is parsed
+	maxFields    = 100      // ValidationErrors that are kept
+	maxLocation  = 32       // items of a location that are kept
+	maxPrinted   = 10       // ValidationErrors that are printed
 )
 
 // Error says what failed, where (method, host and path) and why.
@@ -219,65 +220,27 @@ func (e *Error) read(res *http.Response, data []byte, redactor transport.Redacto
 	e.StatusCode, e.Header, e.Body = res.StatusCode, res.Header, data
 	e.RequestID = redactor.Clean(res.Header.Get("X-Request-Id"))
 	e.RetryAfter, _ = transport.RetryAfter(res.Header, time.Now())
-	if res.StatusCode < 400 {
+	if res.StatusCode < 400 || len(data) > maxErrorBody {
 		return
 	}
-	var body struct {
-		Code             string          `json:"error_code"`
-		Message          string          `json:"error_message"`
-		DocumentationURL string          `json:"documentation_url"`
-		ValidationErrors json.RawMessage `json:"validation_errors"`
-	}
+	var body gen.HTTPValidationError
 	err := json.Unmarshal(transport.TrimBOM(data), &body)
 	if err != nil && !errors.As(err, new(*json.UnmarshalTypeError)) { // a field of another type leaves the others as they are
 		return
 	}
-	if e.Code = body.Code; !isKnown(e.Code) { // a known one is no secret
+	if e.Code = body.ErrorCode; !isKnown(e.Code) { // a known one is no secret
 		e.Code = redactor.Clean(e.Code)
 	}
-	e.Message, e.DocumentationURL = redactor.Clean(body.Message), redactor.Clean(body.DocumentationURL)
-	for raw := range elements(body.ValidationErrors, maxValidation) {
-		var v struct {
-			Location json.RawMessage `json:"location"`
-			Message  string          `json:"message"`
-			Type     string          `json:"type"`
-		}
-		_ = json.Unmarshal(raw, &v)
-		out := gen.ValidationError{Message: redactor.Clean(v.Message), Type: redactor.Clean(v.Type)}
-		for item := range elements(v.Location, maxLocation) {
-			out.Location = append(out.Location, locationItem(item, redactor))
-		}
-		e.ValidationErrors = append(e.ValidationErrors, out)
-	}
-}
-
-// locationItem decodes an index, or the name of a field.
-func locationItem(raw json.RawMessage, redactor transport.Redactor) any {
-	var item any
-	_ = json.Unmarshal(raw, &item)
-	switch item := item.(type) {
-	case float64:
-		return item
-	case string:
-		return redactor.Clean(item)
-	default:
-		return redactor.Clean(string(raw))
-	}
-}
-
-// elements yields the first elements of a JSON array, max at most. It yields nothing for anything else.
-func elements(array json.RawMessage, max int) func(yield func(json.RawMessage) bool) {
-	return func(yield func(json.RawMessage) bool) {
-		d := json.NewDecoder(bytes.NewReader(array))
-		if t, err := d.Token(); err != nil || t != json.Delim('[') {
-			return
-		}
-		for n := 0; n < max && d.More(); n++ {
-			var raw json.RawMessage
-			if d.Decode(&raw) != nil || !yield(raw) {
-				return
+	e.Message, e.DocumentationURL = redactor.Clean(body.ErrorMessage), redactor.Clean(body.DocumentationURL)
+	for _, v := range body.ValidationErrors[:min(len(body.ValidationErrors), maxFields)] {
+		v.Message, v.Type = redactor.Clean(v.Message), redactor.Clean(v.Type)
+		v.Location = slices.Clone(v.Location[:min(len(v.Location), maxLocation)])
+		for i, item := range v.Location {
+			if _, isIndex := item.(float64); !isIndex {
+				v.Location[i] = redactor.Clean(fmt.Sprint(item))
 			}
 		}
+		e.ValidationErrors = append(e.ValidationErrors, v)
 	}
 }
 
