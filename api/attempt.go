@@ -111,16 +111,16 @@ var errTooLong = errors.New("the response body is longer")
 
 // result judges an attempt that the generated client ended with err. It returns no Error for a success.
 func (a *attempt) result(ctx context.Context, err error) (e *Error, f failure) {
+	var incomplete error
 	switch {
 	case a.request == nil:
 		return a.notSent(err)
 	case a.response == nil:
-		f = failure{processed: a.processed, transient: true}
-		e = a.newError(ctx, err)
+		e, f = a.newError(ctx, err), failure{processed: a.processed, transient: true}
 	default:
-		e, f = a.ofResponse(ctx)
+		e, f, incomplete = a.ofResponse(ctx)
 	}
-	a.log(ctx, e)
+	a.log(ctx, e, incomplete)
 	return e, f
 }
 
@@ -135,27 +135,27 @@ func (a *attempt) notSent(err error) (*Error, failure) {
 	return e, failure{}
 }
 
-func (a *attempt) ofResponse(ctx context.Context) (*Error, failure) {
+func (a *attempt) ofResponse(ctx context.Context) (e *Error, f failure, incomplete error) {
 	status := a.response.StatusCode
-	f := failureOf(status)
+	f = failureOf(status)
 	cause := a.readErr
 	switch status / 100 {
 	case 2:
 		ok, err := a.decode(a.body)
 		if ok {
-			a.warnIncomplete(ctx, errors.Join(err, a.readErr))
-			return nil, f
+			return nil, f, errors.Join(err, a.readErr)
 		}
-		if a.readErr == nil {
+		if cause == nil {
 			cause = fmt.Errorf("unexpected response body: %w", err)
+		} else {
+			f.transient = !errors.Is(cause, errTooLong)
 		}
-		f.transient = a.readErr != nil && !errors.Is(a.readErr, errTooLong)
 	case 3:
 		cause = errors.New("redirects are not followed with a token; check the base URL")
 	}
-	e := a.newError(ctx, cause)
+	e = a.newError(ctx, cause)
 	e.read(a.response, a.body, a.redactor())
-	return e, f
+	return e, f, nil
 }
 
 func (a *attempt) newError(ctx context.Context, cause error) *Error {
@@ -173,29 +173,25 @@ func (a *attempt) redactor() transport.Redactor {
 	return transport.NewRedactor(strings.TrimPrefix(a.authorization, bearerPrefix), a.secret)
 }
 
-func (a *attempt) log(ctx context.Context, e *Error) {
+// log logs the attempt. incomplete is the part of a success that could not be read.
+func (a *attempt) log(ctx context.Context, e *Error, incomplete error) {
 	if a.client.logger == nil {
 		return
 	}
-	level := slog.LevelDebug
-	if e != nil {
-		level = slog.LevelWarn
-	}
-	a.client.logger.LogAttrs(ctx, level, "moneykit request",
+	redactor := a.redactor()
+	attrs := []slog.Attr{
 		slog.String("operation", a.op),
 		slog.Int("attempt", a.info.Attempts),
 		slog.Int("status", a.info.StatusCode),
 		slog.Duration("duration", time.Since(a.start)),
-		slog.String("request_id", a.redactor().Clean(a.info.Header.Get("X-Request-Id"))))
-}
-
-// warnIncomplete logs that a success was not read completely.
-func (a *attempt) warnIncomplete(ctx context.Context, err error) {
-	if err == nil || a.client.logger == nil {
-		return
+		slog.String("request_id", redactor.Clean(a.info.Header.Get("X-Request-Id"))),
 	}
-	a.client.logger.LogAttrs(ctx, slog.LevelWarn, "moneykit response incomplete: fields that could not be read are left empty",
-		slog.String("operation", a.op),
-		slog.String("request_id", a.redactor().Clean(a.info.Header.Get("X-Request-Id"))),
-		slog.String("error", a.redactor().CleanError(err).Error()))
+	level := slog.LevelDebug
+	if e != nil || incomplete != nil {
+		level = slog.LevelWarn
+	}
+	if incomplete != nil {
+		attrs = append(attrs, slog.String("incomplete_response", redactor.CleanError(incomplete).Error()))
+	}
+	a.client.logger.LogAttrs(ctx, level, "moneykit request", attrs...)
 }

@@ -78,7 +78,7 @@ func (a *attempt) repeat(ctx context.Context, send func(context.Context, *gen.Cl
 		if e == nil {
 			return nil
 		}
-		if err == errSameToken {
+		if errors.Is(err, errSameToken) {
 			e = rejected
 		}
 		// After a 503 the token may be used up, since a proxy may have replaced the response: a retry does no harm,

@@ -300,11 +300,11 @@ func TestNewRefuses(t *testing.T) {
 		"api: WithRequestEditor: the ed":  func() (*api.Client, error) { return api.New(src, api.WithRequestEditor(nil)) },
 		"api: WithTimeout: 0s; want":      func() (*api.Client, error) { return api.New(src, api.WithTimeout(0)) },
 		"api: WithMaxBodySize: -1; want":  func() (*api.Client, error) { return api.New(src, api.WithMaxBodySize(-1)) },
-		"WithRetryPolicy: MaxAttempts is ": func() (*api.Client, error) {
+		"WithRetryPolicy: {MaxAttempts:-1": func() (*api.Client, error) {
 			return api.New(src, api.WithRetryPolicy(api.RetryPolicy{MaxAttempts: -1}))
 		},
-		"WithRetryPolicy: BaseDelay is -": func() (*api.Client, error) { return api.New(src, api.WithRetryPolicy(api.RetryPolicy{BaseDelay: -1})) },
-		"WithRetryPolicy: MaxDelay is -":  func() (*api.Client, error) { return api.New(src, api.WithRetryPolicy(api.RetryPolicy{MaxDelay: -1})) },
+		"BaseDelay:-1ns": func() (*api.Client, error) { return api.New(src, api.WithRetryPolicy(api.RetryPolicy{BaseDelay: -1})) },
+		"MaxDelay:-1ns":  func() (*api.Client, error) { return api.New(src, api.WithRetryPolicy(api.RetryPolicy{MaxDelay: -1})) },
 	} {
 		if c, err := build(); c != nil || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, %v, want %q", c, err, want)

@@ -38,12 +38,14 @@ var (
 	ErrOutcomeUnknown = errors.New("outcome unknown: the token may have been exchanged")
 )
 
-// sentinels maps error_code, and the status of a response without one, to errors.
-var sentinels = []struct {
+// A sentinel is an error, its error_code, and the status of a response without one.
+type sentinel struct {
 	err    error
 	code   string
 	status int
-}{
+}
+
+var sentinels = []sentinel{
 	{ErrUnauthorized, "api_error.auth.unauthorized", http.StatusUnauthorized},
 	{ErrUnauthorized, "invalid_client", http.StatusUnauthorized}, // the token endpoint's, RFC 6749, section 5.2
 	{ErrTokenExpired, "api_error.auth.expired_access_token", 0},
@@ -61,13 +63,13 @@ type Error struct {
 	Op string
 	// StatusCode is the HTTP status of the last response, 0 without a response.
 	StatusCode int
-	// Code is the error_code of the response, empty if its body is not MoneyKit's or exceeds 64 KiB.
+	// Code is the error_code of the response, empty if its body is not MoneyKit's.
 	Code string
 	// Message is the error_message of the response.
 	Message string
 	// DocumentationURL is where to read more, if MoneyKit says so.
 	DocumentationURL string
-	// ValidationErrors are the invalid fields of a request, 100 at most.
+	// ValidationErrors are the invalid fields of a request, 100 at most, and none if they exceed 64 KiB.
 	ValidationErrors []gen.ValidationError
 	// RetryAfter is how long to wait before the next call: Retry-After of the response, or of the token endpoint's.
 	RetryAfter time.Duration
@@ -87,10 +89,10 @@ type Error struct {
 }
 
 const (
-	maxErrorBody = 64 << 10 // bytes of an error body that is parsed
-	maxFields    = 100      // ValidationErrors that are kept
-	maxLocation  = 32       // items of a location that are kept
-	maxPrinted   = 10       // ValidationErrors that are printed
+	maxFieldBytes = 64 << 10 // bytes of validation_errors that are parsed
+	maxFields     = 100      // ValidationErrors that are kept
+	maxLocation   = 32       // items of a location that are kept
+	maxPrinted    = 10       // ValidationErrors that are printed
 )
 
 // Error says what failed, where (method, host and path) and why.
@@ -220,19 +222,27 @@ func (e *Error) read(res *http.Response, data []byte, redactor transport.Redacto
 	e.StatusCode, e.Header, e.Body = res.StatusCode, res.Header, data
 	e.RequestID = redactor.Clean(res.Header.Get("X-Request-Id"))
 	e.RetryAfter, _ = transport.RetryAfter(res.Header, time.Now())
-	if res.StatusCode < 400 || len(data) > maxErrorBody {
+	if res.StatusCode < 400 {
 		return
 	}
-	var body gen.HTTPValidationError
+	var body struct {
+		gen.HTTPValidationError
+		ValidationErrors json.RawMessage `json:"validation_errors"`
+	}
 	err := json.Unmarshal(transport.TrimBOM(data), &body)
 	if err != nil && !errors.As(err, new(*json.UnmarshalTypeError)) { // a field of another type leaves the others as they are
 		return
 	}
-	if e.Code = body.ErrorCode; !isKnown(e.Code) { // a known one is no secret
+	e.Code = body.ErrorCode
+	if known := func(s sentinel) bool { return s.code == e.Code }; !slices.ContainsFunc(sentinels, known) { // a known code is no secret
 		e.Code = redactor.Clean(e.Code)
 	}
 	e.Message, e.DocumentationURL = redactor.Clean(body.ErrorMessage), redactor.Clean(body.DocumentationURL)
-	for _, v := range body.ValidationErrors[:min(len(body.ValidationErrors), maxFields)] {
+	var fields []gen.ValidationError
+	if len(body.ValidationErrors) <= maxFieldBytes {
+		_ = json.Unmarshal(body.ValidationErrors, &fields)
+	}
+	for _, v := range fields[:min(len(fields), maxFields)] {
 		v.Message, v.Type = redactor.Clean(v.Message), redactor.Clean(v.Type)
 		v.Location = slices.Clone(v.Location[:min(len(v.Location), maxLocation)])
 		for i, item := range v.Location {
@@ -242,13 +252,4 @@ func (e *Error) read(res *http.Response, data []byte, redactor transport.Redacto
 		}
 		e.ValidationErrors = append(e.ValidationErrors, v)
 	}
-}
-
-func isKnown(code string) bool {
-	for _, s := range sentinels {
-		if s.code == code {
-			return true
-		}
-	}
-	return false
 }

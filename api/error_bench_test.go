@@ -9,10 +9,10 @@ import (
 	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
-// BenchmarkErrorBody reads the largest error bodies that are parsed, and of those that are not, the largest that a client
-// accepts by default.
+// BenchmarkErrorBody reads error bodies as long as the longest of which the validation errors are parsed, and as long as
+// the longest that a client accepts by default.
 func BenchmarkErrorBody(b *testing.B) {
-	for _, size := range []int{maxErrorBody, DefaultMaxBodySize} {
+	for _, size := range []int{maxFieldBytes, DefaultMaxBodySize} {
 		b.Run(fmt.Sprint(size>>10, " KiB"), func(b *testing.B) { benchmarkErrorBody(b, size) })
 	}
 }

@@ -88,8 +88,9 @@ func WithMaxBodySize(bytes int64) Option {
 	})
 }
 
-// WithLogger logs each attempt with l: operation, attempt, status (0 without a response), duration and request_id,
-// at debug level if it succeeded and at warn level if it failed. By default nothing is logged.
+// WithLogger logs each attempt with l: operation, attempt, status (0 without a response), duration and request_id, at debug
+// level if it succeeded, and at warn level if it failed or if a part of the response, incomplete_response, could not be
+// read. By default nothing is logged.
 func WithLogger(l *slog.Logger) Option {
 	return clientOption(func(c *config) error {
 		if l == nil {

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -42,23 +44,12 @@ type RetryPolicy struct {
 }
 
 func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
-	switch {
-	case p.MaxAttempts < 0:
-		return p, fmt.Errorf("WithRetryPolicy: MaxAttempts is %d; want 1 or more, or 0 for the default", p.MaxAttempts)
-	case p.BaseDelay < 0:
-		return p, fmt.Errorf("WithRetryPolicy: BaseDelay is %v; want more than 0, or 0 for the default", p.BaseDelay)
-	case p.MaxDelay < 0:
-		return p, fmt.Errorf("WithRetryPolicy: MaxDelay is %v; want more than 0, or 0 for the default", p.MaxDelay)
+	if p.MaxAttempts < 0 || p.BaseDelay < 0 || p.MaxDelay < 0 {
+		return p, fmt.Errorf("WithRetryPolicy: %+v; no field may be negative, and 0 is the default", p)
 	}
-	if p.MaxAttempts == 0 {
-		p.MaxAttempts = 3
-	}
-	if p.BaseDelay == 0 {
-		p.BaseDelay = 250 * time.Millisecond
-	}
-	if p.MaxDelay == 0 {
-		p.MaxDelay = 10 * time.Second
-	}
+	p.MaxAttempts = cmp.Or(p.MaxAttempts, 3)
+	p.BaseDelay = cmp.Or(p.BaseDelay, 250*time.Millisecond)
+	p.MaxDelay = cmp.Or(p.MaxDelay, 10*time.Second)
 	return p, nil
 }
 
@@ -87,7 +78,7 @@ func failureOf(status int) failure {
 
 // wait waits before retry n (from 1) of a call that failed with e. It returns the error that ends the call, or nil.
 func (p RetryPolicy) wait(ctx context.Context, n int, e *Error) *Error {
-	if n >= p.MaxAttempts || e.RetryAfter > p.MaxDelay {
+	if n >= p.MaxAttempts || e.RetryAfter > p.MaxDelay || ctx.Err() != nil && errors.Is(e, ctx.Err()) {
 		return e
 	}
 	bound := p.MaxDelay

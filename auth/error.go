@@ -95,13 +95,3 @@ func ofResponse(response *oauth2.RetrieveError, redactor transport.Redactor) *Er
 	}
 	return e
 }
-
-// isKnownCode reports whether code is one of RFC 6749, section 5.2, or of MoneyKit, and so certainly no secret.
-func isKnownCode(code string) bool {
-	switch code {
-	case "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
-		"api_error.auth.unauthorized", "api_error.auth.expired_access_token", "api_error.rate_limit_exceeded":
-		return true
-	}
-	return false
-}

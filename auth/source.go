@@ -72,10 +72,7 @@ func FromTokenSource(ts oauth2.TokenSource) *Source {
 			return nil, e
 		}
 		e := explain(err, transport.Redactor{})
-		e.Message = "" // it may repeat a secret that is not known here
-		if !isKnownCode(e.Code) {
-			e.Code = ""
-		}
+		e.Code, e.Message = "", "" // they may repeat a secret that is not known here
 		return nil, e
 	}}
 }
