@@ -14,7 +14,7 @@ import (
 	"github.com/moneykit/moneykit-go/gen"
 )
 
-// instant answers every request at once with body.
+// instant responds every request at once with body.
 type instant struct{ body string }
 
 func (i instant) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -28,12 +28,12 @@ const (
 	linked  = `{"link_id":"mk_1","link":{"link_id":"mk_1","institution_id":"chase","institution_name":"Chase","state":"connected","products":{}}}`
 )
 
-// serve starts an API that answers both operations with answer, and returns a client of it.
-func serve(t *testing.T, answer http.HandlerFunc, opts ...api.Option) *api.Client {
+// serve starts an API that responds both operations with response, and returns a client of it.
+func serve(t *testing.T, response http.HandlerFunc, opts ...api.Option) *api.Client {
 	t.Helper()
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+prefix+"/link-session", answer)
-	mux.HandleFunc("POST "+prefix+"/link-session/exchange-token", answer)
+	mux.HandleFunc("POST "+prefix+"/link-session", response)
+	mux.HandleFunc("POST "+prefix+"/link-session/exchange-token", response)
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	once := api.WithRetryPolicy(api.RetryPolicy{MaxAttempts: 1})
@@ -71,14 +71,14 @@ var operations = map[string]func(context.Context, *api.Client, ...api.CallOption
 	"create_link_session": func(ctx context.Context, c *api.Client, opts ...api.CallOption) error {
 		res, err := c.CreateLinkSession(ctx, createRequest(), opts...)
 		if (res == nil) == (err == nil) {
-			return errors.Join(errors.New("an answer and an error, or neither"), err)
+			return errors.Join(errors.New("a response and an error, or neither"), err)
 		}
 		return err
 	},
 	"exchange_token": func(ctx context.Context, c *api.Client, opts ...api.CallOption) error {
 		res, err := c.ExchangeToken(ctx, exchangeRequest(), opts...)
 		if (res == nil) == (err == nil) {
-			return errors.Join(errors.New("an answer and an error, or neither"), err)
+			return errors.Join(errors.New("a response and an error, or neither"), err)
 		}
 		return err
 	},
@@ -121,13 +121,13 @@ func TestCreateLinkSession(t *testing.T) {
 
 func TestExchangeToken(t *testing.T) {
 	t.Parallel()
-	const answer = `{"link_id":"mk_1","future":{"x":[1]},"link":{"link_id":"mk_1","institution_id":"i","institution_name":"I",
+	const response = `{"link_id":"mk_1","future":{"x":[1]},"link":{"link_id":"mk_1","institution_id":"i","institution_name":"I",
 		"institution_avatar":null,"state":"hibernating","error_code":null,"last_synced_at":"2023-02-16T09:14:11",
 		"provider":"next_big_thing","link_tags":null,"tags":["a"],"webhook":null,"available_products":["accounts","horoscope"],
 		"products":{"accounts":{"refreshed_at":"2023-02-16T09:14:11","last_attempted_at":"2023-02-16T09:14:11+01:00",
 		"error_code":"whatever","error_message":null,"unavailable":null,"settings":null},"identity":null,
 		"transactions":{"refreshed_at":null,"has_history":true,"unavailable":"The institution is down."}}}}`
-	client := serve(t, reply(http.StatusCreated, answer))
+	client := serve(t, reply(http.StatusCreated, response))
 	res, err := client.ExchangeToken(t.Context(), exchangeRequest())
 	if err != nil {
 		t.Fatal(err)
@@ -343,7 +343,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// A hang is a server that takes the whole request and never answers.
+// A hang is a server that takes the whole request and never responds.
 type hang struct{}
 
 func (hang) RoundTrip(r *http.Request) (*http.Response, error) {

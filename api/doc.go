@@ -1,12 +1,11 @@
 // Package api is the client for MoneyKit's LinkSession API.
 //
-// # The flow
+// # Flow
 //
-// A back end creates a link session for an end user, the front end runs MoneyKit Connect with that session's token,
-// and the back end exchanges what Connect returned for the link:
+// A back end creates a link session for an end user, the front end runs MoneyKit Connect with that session's token, and
+// the back end exchanges what Connect returned for the link:
 //
-//	src, err := auth.ClientCredentials(clientID, clientSecret)
-//	client, err := api.New(src)
+//	client, err := api.FromCredentials(clientID, clientSecret)
 //
 //	session, err := client.CreateLinkSession(ctx, gen.CreateLinkSessionRequest{
 //		CustomerUser: gen.LinkSessionCustomerUser{ID: "user-42"},
@@ -16,13 +15,13 @@
 //	linked, err := client.ExchangeToken(ctx, gen.ExchangeTokenRequest{ExchangeableToken: exchangeableToken})
 //	// Store linked.Link.LinkID.
 //
-// Requests and answers are the types of package gen, compiled from the contract. An optional field that is left at
-// its zero value is not sent, but for a list that is empty and not nil. A null that is received becomes the zero value.
+// Requests and responses are the types of package gen, compiled from the contract. Optional fields are plain values: a
+// zero value is not sent, except for a list that is empty but not nil, and a null in a response becomes the zero value.
 // Enumerations keep values that this version does not know.
 //
 // # Errors
 //
-// Every error is an [*Error]. [errors.Is] tells the cases that a program acts on:
+// Every error is an [*Error]. Use [errors.Is] for the cases that a program handles:
 //
 //	switch {
 //	case errors.Is(err, api.ErrInvalidTokenExchange): // used, expired or unknown: start a new session
@@ -30,20 +29,20 @@
 //	case errors.Is(err, api.ErrRateLimited):          // try again after the Error's RetryAfter
 //	}
 //
-// [Error.StatusCode] is 0 when there was no answer. An answer that is not what the contract says, such as a proxy's
-// page, keeps its status, header and body.
+// [Error.StatusCode] is 0 if there was no response. An unexpected response, such as a proxy's HTML page, keeps its
+// status, header and body.
 //
-// # Retries and time limits
+// # Retries and timeouts
 //
-// Calls that were surely not carried out are repeated, up to three times in all; [RetryPolicy] has the table. One
-// attempt takes 60 seconds at most ([WithTimeout]); the call as a whole is bounded by its context.
+// A call is retried if that is safe, three attempts in all by default; [RetryPolicy] has the table. An attempt times out
+// after 60 seconds ([WithTimeout]). The context bounds the call as a whole.
 //
-// # Observing
+// # Observability
 //
-// [WithHTTPInfo] tells status, header and number of attempts of one call. [WithLogger] logs a line for each attempt.
-// A Transport in [WithHTTPClient] sees every attempt as a request of its own, which is where tracing goes.
+// [WithHTTPInfo] returns status, header and number of attempts of one call. [WithLogger] logs each attempt. The Transport
+// of [WithHTTPClient] sees each attempt as a request, so tracing such as OpenTelemetry's goes there.
 //
-// # Testing your own code
+// # Testing
 //
-// Package sandbox is a MoneyKit that runs in your test; give its URL to [WithBaseURL] and [auth.WithTokenURL].
+// Package sandbox runs a MoneyKit stand-in inside your test, and its Client method returns a Client for it.
 package api

@@ -148,7 +148,7 @@ func TestErrorBody(t *testing.T) {
 	}
 	fits := serve(t, reply(201, session), api.WithMaxBodySize(int64(len(session))))
 	if _, err := fits.CreateLinkSession(t.Context(), createRequest()); err != nil {
-		t.Errorf("an answer as long as the limit: %v", err)
+		t.Errorf("a response as long as the limit: %v", err)
 	}
 }
 

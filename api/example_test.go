@@ -16,7 +16,7 @@ import (
 	"github.com/moneykit/moneykit-go/gen"
 )
 
-// standIn answers with what these examples are about. To test code of your own, use package sandbox.
+// standIn serves what these examples need. To test code of your own, use package sandbox.
 func standIn(exchange http.HandlerFunc) *httptest.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /auth/token", reply(201, `{"access_token":"t","token_type":"bearer","expires_in":3600}`))
@@ -30,11 +30,7 @@ func Example() {
 		"institution_name":"Chase","state":"connected","products":{"accounts":{"refreshed_at":"2023-02-16T09:14:11"}}}}`))
 	defer moneykit.Close()
 
-	src, err := auth.ClientCredentials("your-client-id", "your-client-secret", auth.WithTokenURL(moneykit.URL+"/auth/token"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	client, err := api.New(src, api.WithBaseURL(moneykit.URL))
+	client, err := api.FromCredentials("your-client-id", "your-client-secret", api.WithBaseURL(moneykit.URL))
 	if err != nil {
 		log.Fatal(err)
 	}

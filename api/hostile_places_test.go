@@ -32,12 +32,12 @@ func TestRedirectsLeadNowhere(t *testing.T) {
 		for _, on := range []target{onCreate, onExchange, onToken} {
 			t.Run(status+" of "+on.name, func(t *testing.T) {
 				t.Parallel()
-				elsewhere := newHostileServer(t, nil, func(string) string { return "{}" }, inAnswer(asJSON))
+				elsewhere := newHostileServer(t, nil, func(string) string { return "{}" }, inResponse(asJSON))
 				want := refused(300 + int(status[2]-'0'))
 				if status[2] == '3' {
 					want.exchange.is = []error{api.ErrOutcomeUnknown}
 				}
-				row := hostileRow{want: want, play: statusOf(status, "Location: "+elsewhere.url()+"/auth/token\r\n", "")}
+				row := hostileRow{want: want, fault: statusOf(status, "Location: "+elsewhere.url()+"/auth/token\r\n", "")}
 				row.run(t, on)
 				elsewhere.stop(t)
 				if conns, requests := elsewhere.got(); conns != 0 || len(requests) != 0 {
@@ -48,16 +48,16 @@ func TestRedirectsLeadNowhere(t *testing.T) {
 	}
 }
 
-// A server that repeats what it is sent, wherever an answer has room for it, gets no secret printed.
+// A server that repeats what it is sent, wherever a response has room for it, gets no secret printed.
 func TestEchoedSecrets(t *testing.T) {
 	t.Parallel()
-	for name, play := range map[string]func(c *hostileConn, echo string){
+	for name, fault := range map[string]func(c *hostileConn, echo string){
 		"instead of HTTP":          func(c *hostileConn, echo string) { c.write(echo + "\r\n\r\n") },
 		"as the HTTP version":      func(c *hostileConn, echo string) { c.write("HTTP/" + echo + " 201 Created\r\n\r\n") },
 		"as the status":            func(c *hostileConn, echo string) { c.write("HTTP/1.1 " + echo + "\r\n\r\n") },
-		"as the reason":            func(c *hostileConn, echo string) { c.answer("500 "+echo, "", "") },
+		"as the reason":            func(c *hostileConn, echo string) { c.respond("500 "+echo, "", "") },
 		"in a field without colon": func(c *hostileConn, echo string) { c.write("HTTP/1.1 201 Created\r\n" + echo + "\r\n\r\n") },
-		"as a field name":          func(c *hostileConn, echo string) { c.answer("400 Bad", echo+": x\r\n", "") },
+		"as a field name":          func(c *hostileConn, echo string) { c.respond("400 Bad", echo+": x\r\n", "") },
 		"as the length": func(c *hostileConn, echo string) {
 			c.write("HTTP/1.1 201 Created\r\nContent-Length: " + echo + "\r\n\r\n")
 		},
@@ -68,13 +68,13 @@ func TestEchoedSecrets(t *testing.T) {
 			c.write("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n" + echo + "\r\n")
 		},
 		"as the trailer":    func(c *hostileConn, echo string) { c.write("HTTP/1.1 201 Created\r\nTrailer: " + echo + "\r\n\r\n{}") },
-		"as the request ID": func(c *hostileConn, echo string) { c.answer("400 Bad", "X-Request-Id: "+echo+"\r\n", "") },
-		"as Retry-After":    func(c *hostileConn, echo string) { c.answer("429 Busy", "Retry-After: "+echo+"\r\n", "") },
-		"as Location":       func(c *hostileConn, echo string) { c.answer("307 Go", "Location: "+echo+"\r\n", "") },
-		"as a bad Location": func(c *hostileConn, echo string) { c.answer("307 Go", "Location: http://["+echo+"\r\n", "") },
-		"as a cookie":       func(c *hostileConn, echo string) { c.answer("400 Bad", "Set-Cookie: s="+echo+"\r\n", "") },
-		"as content type":   func(c *hostileConn, echo string) { c.answer("400 Bad", "Content-Type: "+echo+"\r\n", "{}") },
-		"as HTML":           func(c *hostileConn, echo string) { c.answer("502 Bad", "Content-Type: text/html\r\n", echo) },
+		"as the request ID": func(c *hostileConn, echo string) { c.respond("400 Bad", "X-Request-Id: "+echo+"\r\n", "") },
+		"as Retry-After":    func(c *hostileConn, echo string) { c.respond("429 Busy", "Retry-After: "+echo+"\r\n", "") },
+		"as Location":       func(c *hostileConn, echo string) { c.respond("307 Go", "Location: "+echo+"\r\n", "") },
+		"as a bad Location": func(c *hostileConn, echo string) { c.respond("307 Go", "Location: http://["+echo+"\r\n", "") },
+		"as a cookie":       func(c *hostileConn, echo string) { c.respond("400 Bad", "Set-Cookie: s="+echo+"\r\n", "") },
+		"as content type":   func(c *hostileConn, echo string) { c.respond("400 Bad", "Content-Type: "+echo+"\r\n", "{}") },
+		"as HTML":           func(c *hostileConn, echo string) { c.respond("502 Bad", "Content-Type: text/html\r\n", echo) },
 		"as a success":      func(c *hostileConn, echo string) { asJSON(c, echo) },
 		"as a string":       func(c *hostileConn, echo string) { asJSON(c, fmt.Sprintf("%q", echo)) },
 		"as a key":          func(c *hostileConn, echo string) { asJSON(c, fmt.Sprintf("{%q:1}", echo)) },
@@ -87,14 +87,14 @@ func TestEchoedSecrets(t *testing.T) {
 		"as a bad token": func(c *hostileConn, echo string) { asJSON(c, fmt.Sprintf(`{"access_token":"\n%s"}`, echo)) },
 		"as a timestamp": func(c *hostileConn, echo string) { asJSON(c, fmt.Sprintf(`{"link":{"last_synced_at":%q}}`, echo)) },
 		"as an OAuth error": func(c *hostileConn, echo string) {
-			c.answer("401 No", jsonType, fmt.Sprintf(`{"error":%q,"error_description":%[1]q}`, echo))
+			c.respond("401 No", jsonType, fmt.Sprintf(`{"error":%q,"error_description":%[1]q}`, echo))
 		},
-		"as an OAuth 200": func(c *hostileConn, echo string) { c.answer("200 OK", jsonType, fmt.Sprintf(`{"error":%q}`, echo)) },
+		"as an OAuth 200": func(c *hostileConn, echo string) { c.respond("200 OK", jsonType, fmt.Sprintf(`{"error":%q}`, echo)) },
 		"as MoneyKit's error": func(c *hostileConn, echo string) {
-			c.answer("403 No", jsonType, fmt.Sprintf(`{"error_code":%q,"error_message":%[1]q,"documentation_url":%[1]q}`, echo))
+			c.respond("403 No", jsonType, fmt.Sprintf(`{"error_code":%q,"error_message":%[1]q,"documentation_url":%[1]q}`, echo))
 		},
 		"as a validation error": func(c *hostileConn, echo string) {
-			c.answer("422 No", jsonType, fmt.Sprintf(`{"error_code":"x","error_message":"m","validation_errors":[
+			c.respond("422 No", jsonType, fmt.Sprintf(`{"error_code":"x","error_message":"m","validation_errors":[
 				{"location":["body",%q,{"deep":[%[1]q]},[%[1]q]],"message":%[1]q,"type":%[1]q}]}`, echo))
 		},
 	} {
@@ -107,11 +107,11 @@ func TestEchoedSecrets(t *testing.T) {
 					func(r hostileRequest) string { return r.body },
 					func(r hostileRequest) string { _, s, _ := strings.Cut(r.body, "client_secret="); return s },
 				} {
-					row := hostileRow{play: afterRequest(func(c *hostileConn, r hostileRequest) { play(c, find(r)) })}
-					r := newRig(t, on, row, nil)
+					row := hostileRow{fault: afterRequest(func(c *hostileConn, r hostileRequest) { fault(c, find(r)) })}
+					r := newHarness(t, on, row, nil)
 					err := r.call(t.Context())
 					r.guard.Show(err)
-					r.letGo()
+					r.release()
 				}
 			}
 		})
@@ -132,9 +132,9 @@ func TestNoServer(t *testing.T) {
 		for _, on := range []target{onCreate, onExchange, onToken} {
 			t.Run(name+" for "+on.name, func(t *testing.T) {
 				t.Parallel()
-				var r *rig
+				var r *harness
 				dials := 0
-				r = newRig(t, on, hostileRow{}, func(tr *http.Transport) {
+				r = newHarness(t, on, hostileRow{}, func(tr *http.Transport) {
 					real := tr.DialContext
 					tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 						if addr == r.bad.host {
@@ -157,7 +157,7 @@ func TestNoServer(t *testing.T) {
 					}
 				}
 				r.check(w, err)
-				r.letGo()
+				r.release()
 			})
 		}
 	}
@@ -166,12 +166,12 @@ func TestNoServer(t *testing.T) {
 // A port that nobody listens on any more refuses for real.
 func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, onExchange, hostileRow{}, nil)
+	r := newHarness(t, onExchange, hostileRow{}, nil)
 	r.bad.listener.Close()
 	err := r.call(t.Context())
 	r.guard.Show(err)
 	r.check(onExchange.want(notSent(syscall.ECONNREFUSED)), err)
-	r.letGo()
+	r.release()
 }
 
 func TestTLS(t *testing.T) {
@@ -203,9 +203,9 @@ func TestTLS(t *testing.T) {
 		for _, on := range []target{onCreate, onExchange, onToken} {
 			t.Run(name+" for "+on.name, func(t *testing.T) {
 				t.Parallel()
-				r, conf := tlsRig(t, on, tc.server, tc.trusted)
+				r, conf := tlsHarness(t, on, tc.server, tc.trusted)
 				var err error
-				underLabel(t, t.Name(), func(ctx context.Context) { err = r.call(ctx) }, r.letGo)
+				underLabel(t, t.Name(), func(ctx context.Context) { err = r.call(ctx) }, r.release)
 				r.guard.Show(err)
 				w := on.want(notSent(nil))
 				r.check(w, err)
@@ -225,25 +225,25 @@ func TestTLS(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			t.Parallel()
-			r, _ := tlsRig(t, onExchange, &tls.Config{Certificates: []tls.Certificate{good}, MinVersion: version, MaxVersion: version}, good)
+			r, _ := tlsHarness(t, onExchange, &tls.Config{Certificates: []tls.Certificate{good}, MinVersion: version, MaxVersion: version}, good)
 			err := r.call(t.Context())
 			r.guard.Show(err)
 			r.check(onExchange.want(ok(201)), err)
-			r.letGo()
+			r.release()
 		})
 	}
 }
 
-// tlsRig is a rig whose server under attack speaks TLS with server, and whose client trusts trusted, or else the
+// tlsHarness is a harness whose server under attack speaks TLS with server, and whose client trusts trusted, or else the
 // server's certificate.
-func tlsRig(t *testing.T, on target, server *tls.Config, trusted tls.Certificate) (*rig, *tls.Config) {
+func tlsHarness(t *testing.T, on target, server *tls.Config, trusted tls.Certificate) (*harness, *tls.Config) {
 	if trusted.Leaf == nil {
 		trusted = server.Certificates[0]
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(trusted.Leaf)
 	conf := &tls.Config{RootCAs: roots}
-	return newTLSRig(t, on, hostileRow{play: inAnswer(asJSON)}, server, func(tr *http.Transport) { tr.TLSClientConfig = conf }), conf
+	return newTLSHarness(t, on, hostileRow{fault: inResponse(asJSON)}, server, func(tr *http.Transport) { tr.TLSClientConfig = conf }), conf
 }
 
 func certificate(t *testing.T, ip string, until time.Time) tls.Certificate {
@@ -289,7 +289,7 @@ func TestNoHiddenRepeat(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			guard := secrettest.New(t, "static-token-1")
-			// Every connection answers once, stays open, and dies of the second request.
+			// Every connection responds once, stays open, and dies of the second request.
 			server := newHostileServer(t, nil, nil, func(c *hostileConn) {
 				if _, ok := c.request(); ok {
 					body := `{"link_id":"mk_1","link":{"link_id":"mk_1"}}`
@@ -380,10 +380,10 @@ func TestHTTP2StreamsThatBreak(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := &rig{t: t, on: on, client: client, guard: secrettest.New(t, "static-token-1"), exchangeable: "exchangeable-1"}
+			r := &harness{t: t, on: on, client: client, guard: secrettest.New(t, "static-token-1"), exchangeable: "exchangeable-1"}
 			err = r.call(t.Context())
 			r.guard.Show(err)
-			w := on.want(noAnswer(nil))
+			w := on.want(noResponse(nil))
 			r.check(w, err)
 			transport.CloseIdleConnections()
 			server.Close()

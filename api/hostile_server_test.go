@@ -21,7 +21,7 @@ type hostileServer struct {
 	listener net.Listener
 	host     string
 	tls      *tls.Config
-	play     func(*hostileConn)
+	fault    func(*hostileConn)
 	good     func(path string) string // the right body for a path
 	running  sync.WaitGroup
 
@@ -46,13 +46,13 @@ type hostileConn struct {
 	server *hostileServer
 }
 
-func newHostileServer(t *testing.T, conf *tls.Config, good func(path string) string, play func(*hostileConn)) *hostileServer {
+func newHostileServer(t *testing.T, conf *tls.Config, good func(path string) string, fault func(*hostileConn)) *hostileServer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &hostileServer{listener: l, host: l.Addr().String(), tls: conf, play: play, good: good}
+	s := &hostileServer{listener: l, host: l.Addr().String(), tls: conf, fault: fault, good: good}
 	s.running.Go(s.accept)
 	t.Cleanup(func() { l.Close() })
 	return s
@@ -81,7 +81,7 @@ func (s *hostileServer) accept() {
 				c.Conn = tls.Server(conn, s.tls)
 			}
 			c.in = bufio.NewReader(c.Conn)
-			s.play(c)
+			s.fault(c)
 			c.Close()
 			s.mu.Lock()
 			s.open--
@@ -134,8 +134,8 @@ func (c *hostileConn) write(s string) bool {
 	return err == nil
 }
 
-// answer writes a well-formed answer. header is the rest of the header, if any, each line with its line end.
-func (c *hostileConn) answer(status, header, body string) {
+// response writes a well-formed response. header is the rest of the header, if any, each line with its line end.
+func (c *hostileConn) respond(status, header, body string) {
 	c.write(fmt.Sprintf("HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %d\r\n%s\r\n%s", status, len(body), header, body))
 }
 
@@ -181,35 +181,35 @@ func afterRequest(fault func(*hostileConn, hostileRequest)) func(*hostileConn) {
 	}
 }
 
-// bytesOf answers with these bytes and closes.
+// bytesOf responds with these bytes and closes.
 func bytesOf(s string) func(*hostileConn) {
 	return afterRequest(func(c *hostileConn, _ hostileRequest) { c.write(s) })
 }
 
-// statusOf answers well-formed.
+// statusOf responds well-formed.
 func statusOf(status, header, body string) func(*hostileConn) {
-	return afterRequest(func(c *hostileConn, _ hostileRequest) { c.answer(status, header, body) })
+	return afterRequest(func(c *hostileConn, _ hostileRequest) { c.respond(status, header, body) })
 }
 
-// inAnswer makes a fault of the right answer for the request.
-func inAnswer(fault func(c *hostileConn, good string)) func(*hostileConn) {
+// inResponse makes a fault of the right response for the request.
+func inResponse(fault func(c *hostileConn, good string)) func(*hostileConn) {
 	return afterRequest(func(c *hostileConn, r hostileRequest) { fault(c, c.server.good(r.path)) })
 }
 
 const jsonType = "Content-Type: application/json\r\n"
 
-func asJSON(c *hostileConn, body string) { c.answer("201 Created", jsonType, body) }
+func asJSON(c *hostileConn, body string) { c.respond("201 Created", jsonType, body) }
 
-// underLabel runs f such that all goroutines which it starts can be told from others, and reports those that are left.
-func underLabel(t *testing.T, label string, f func(context.Context), letGo func()) {
+// underLabel runs f such that all goroutines which it starts can be told apart from others, and reports those that are left.
+func underLabel(t *testing.T, label string, f func(context.Context), release func()) {
 	t.Helper()
 	pprof.Do(t.Context(), pprof.Labels("hostile", label), f)
-	letGo()
+	release()
 	mark := []byte(fmt.Sprintf("%q:%q", "hostile", label))
 	var stacks bytes.Buffer
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for range 5000 { // goroutines that were told to end need a moment for it
+	for range 5000 { // goroutines that are ending need a moment for it
 		stacks.Reset()
 		_ = pprof.Lookup("goroutine").WriteTo(&stacks, 1)
 		if !bytes.Contains(stacks.Bytes(), mark) {

@@ -29,7 +29,7 @@ import (
 // A want is the exact outcome of one call.
 type want struct {
 	ok       bool
-	status   int     // of the answer that decided: of the operation, or of the token endpoint where that is under attack
+	status   int     // of the response that decided: of the operation, or of the token endpoint where that is under attack
 	code     string  // its error_code
 	is       []error // all sentinels that errors.Is finds; it must find no other
 	attempts int     // requests that arrive where the attack is
@@ -58,8 +58,8 @@ func notSent(cause error) wants {
 	return wants{w, w, want{attempts: 1, cause: cause}}
 }
 
-// noAnswer: the request went out, and no answer came.
-func noAnswer(cause error) wants {
+// noResponse: the request went out, and no response came.
+func noResponse(cause error) wants {
 	return wants{
 		create:   want{attempts: attempts, cause: cause},
 		exchange: want{attempts: 1, cause: cause, is: []error{api.ErrOutcomeUnknown}},
@@ -67,9 +67,9 @@ func noAnswer(cause error) wants {
 	}
 }
 
-// brokenOff: an answer with this status began, and did not end.
+// brokenOff: a response with this status began, and did not end.
 func brokenOff(status int, cause error) wants {
-	w := noAnswer(cause)
+	w := noResponse(cause)
 	w.create.status, w.exchange.status, w.token.status = status, status, status
 	return w
 }
@@ -83,24 +83,24 @@ func unreadable(status int) wants {
 	}
 }
 
-// refused: an answer which says that the call was not carried out, and that a repeat would be refused too.
+// refused: a response which says that the call was not processed, and that a repeat would be refused too.
 func refused(status int, is ...error) wants {
 	w := want{status: status, attempts: 1, is: is}
 	return wants{w, w, want{status: status, attempts: 1, is: is, lasting: true}}
 }
 
-// busy: an answer which says that the call was not carried out, and that a repeat may help.
+// busy: a response which says that the call was not processed, and that a repeat may help.
 func busy(status int, is ...error) wants {
 	w := want{status: status, attempts: attempts, is: is}
 	return wants{w, w, want{status: status, attempts: 1, is: is}}
 }
 
-// failing: an answer which leaves open whether the call was carried out, and a repeat may help.
+// failing: a response which leaves open whether the call was processed, and a repeat may help.
 func failing(status int) wants {
 	return brokenOff(status, nil)
 }
 
-// broken: an answer which leaves open whether the call was carried out, and a repeat would hardly help.
+// broken: a response which leaves open whether the call was processed, and a repeat would hardly help.
 func broken(status int) wants {
 	w := unreadable(status)
 	w.token.lasting = status < 500
@@ -126,7 +126,7 @@ func (w wants) complete() wants {
 	return w.linkKept()
 }
 
-// withCode is for an answer whose error_code can be read.
+// withCode is for a response whose error_code can be read.
 func (w wants) withCode(code string, is ...error) wants {
 	for _, v := range []*want{&w.create, &w.exchange, &w.token} {
 		v.code, v.is = code, is
@@ -136,7 +136,7 @@ func (w wants) withCode(code string, is ...error) wants {
 
 type hostileRow struct {
 	name    string
-	play    func(*hostileConn)
+	fault   func(*hostileConn)
 	want    wants
 	timeout time.Duration // of an attempt, for faults that end with nothing else
 	early   bool          // the fault comes before a request is read, so that connections are counted instead
@@ -150,12 +150,12 @@ const (
 
 func hostileRows() []hostileRow {
 	var rows []hostileRow
-	add := func(name string, play func(*hostileConn), want wants) *hostileRow {
-		rows = append(rows, hostileRow{name: name, play: play, want: want})
+	add := func(name string, fault func(*hostileConn), want wants) *hostileRow {
+		rows = append(rows, hostileRow{name: name, fault: fault, want: want})
 		return &rows[len(rows)-1]
 	}
-	slow := func(name string, play func(*hostileConn), want wants) { add(name, play, want).timeout = short }
-	early := func(name string, play func(*hostileConn), want wants) { add(name, play, want).early = true }
+	slow := func(name string, fault func(*hostileConn), want wants) { add(name, fault, want).timeout = short }
+	early := func(name string, fault func(*hostileConn), want wants) { add(name, fault, want).early = true }
 
 	// Too much, too slow.
 	const chunked = "HTTP/1.1 201 Created\r\n" + jsonType + "Transfer-Encoding: chunked\r\n\r\n"
@@ -174,38 +174,38 @@ func hostileRows() []hostileRow {
 	bomb := gzipped(strings.Repeat(" ", 8<<20))
 	add("gzip bomb", statusOf("201 Created", jsonType+"Content-Encoding: gzip\r\n", bomb), unreadable(201))
 	add("gzip bomb as an error", statusOf("500 Oops", "Content-Encoding: gzip\r\n", bomb), broken(500))
-	slow("slow drip of a body", inAnswer(func(c *hostileConn, good string) {
+	slow("slow drip of a body", inResponse(func(c *hostileConn, good string) {
 		c.write(fmt.Sprintf("HTTP/1.1 201 Created\r\n"+jsonType+"Content-Length: %d\r\n\r\n%s", len(good), good[:10]))
 		c.slowly(good[10 : len(good)-1])
 	}), brokenOff(201, context.DeadlineExceeded).linkKept())
 	slow("slow drip of a header", afterRequest(func(c *hostileConn, _ hostileRequest) {
 		c.slowly("HTTP/1.1 201 Created\r\nX-Slow: 1")
-	}), noAnswer(context.DeadlineExceeded))
-	slow("no answer", afterRequest(func(c *hostileConn, _ hostileRequest) { c.untilGone() }), noAnswer(context.DeadlineExceeded))
+	}), noResponse(context.DeadlineExceeded))
+	slow("no response", afterRequest(func(c *hostileConn, _ hostileRequest) { c.untilGone() }), noResponse(context.DeadlineExceeded))
 	slow("error body that never comes", afterRequest(func(c *hostileConn, _ hostileRequest) {
 		c.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 10\r\n\r\n")
 		c.untilGone()
 	}), refused(400))
 
 	// Lengths that lie.
-	add("length too long", inAnswer(func(c *hostileConn, good string) {
+	add("length too long", inResponse(func(c *hostileConn, good string) {
 		c.write(fmt.Sprintf("HTTP/1.1 201 Created\r\n"+jsonType+"Content-Length: %d\r\n\r\n%s", len(good)+1, good))
 	}), brokenOff(201, io.ErrUnexpectedEOF).complete())
-	add("length too short", inAnswer(func(c *hostileConn, good string) {
+	add("length too short", inResponse(func(c *hostileConn, good string) {
 		c.write(fmt.Sprintf("HTTP/1.1 201 Created\r\n"+jsonType+"Content-Length: %d\r\n\r\n%s", len(good)-1, good))
 	}), unreadable(201).linkKept())
 	add("error length too long", bytesOf("HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nshort"), refused(403))
-	add("no length, cut", inAnswer(func(c *hostileConn, good string) {
+	add("no length, cut", inResponse(func(c *hostileConn, good string) {
 		c.write("HTTP/1.0 201 Created\r\n" + jsonType + "\r\n" + good[:len(good)/2])
 	}), unreadable(201).linkKept())
-	add("no length, whole", inAnswer(func(c *hostileConn, good string) {
+	add("no length, whole", inResponse(func(c *hostileConn, good string) {
 		c.write("HTTP/1.0 201 Created\r\n" + jsonType + "\r\n" + good)
 	}), ok(201))
-	add("two lengths", bytesOf("HTTP/1.1 201 Created\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} "), noAnswer(nil))
-	add("negative length", bytesOf("HTTP/1.1 201 Created\r\nContent-Length: -1\r\n\r\n{}"), noAnswer(nil))
-	add("length that is no number", bytesOf("HTTP/1.1 201 Created\r\nContent-Length: many\r\n\r\n{}"), noAnswer(nil))
-	add("length past 64 bits", bytesOf("HTTP/1.1 201 Created\r\nContent-Length: 99999999999999999999\r\n\r\n{}"), noAnswer(nil))
-	add("unknown transfer encoding", bytesOf("HTTP/1.1 201 Created\r\nTransfer-Encoding: pigeon\r\n\r\n{}"), noAnswer(nil))
+	add("two lengths", bytesOf("HTTP/1.1 201 Created\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} "), noResponse(nil))
+	add("negative length", bytesOf("HTTP/1.1 201 Created\r\nContent-Length: -1\r\n\r\n{}"), noResponse(nil))
+	add("length that is no number", bytesOf("HTTP/1.1 201 Created\r\nContent-Length: many\r\n\r\n{}"), noResponse(nil))
+	add("length past 64 bits", bytesOf("HTTP/1.1 201 Created\r\nContent-Length: 99999999999999999999\r\n\r\n{}"), noResponse(nil))
+	add("unknown transfer encoding", bytesOf("HTTP/1.1 201 Created\r\nTransfer-Encoding: pigeon\r\n\r\n{}"), noResponse(nil))
 	add("chunks that never end", afterRequest(func(c *hostileConn, r hostileRequest) {
 		good := c.server.good(r.path)
 		c.write(fmt.Sprintf("%s%x\r\n%s\r\n", chunked, len(good), good))
@@ -219,25 +219,25 @@ func hostileRows() []hostileRow {
 		if _, err := c.in.Discard(10); err == nil { // a client that has sent nothing is not yet in doubt
 			c.reset()
 		}
-	}, noAnswer(nil))
-	early("closed within the request", func(c *hostileConn) { _, _ = c.in.Discard(10) }, noAnswer(nil))
-	add("reset before the header", afterRequest(func(c *hostileConn, _ hostileRequest) { c.reset() }), noAnswer(syscall.ECONNRESET))
-	add("closed before the header", bytesOf(""), noAnswer(io.EOF))
-	add("closed within the status line", bytesOf("HTTP/1.1 20"), noAnswer(nil))
-	add("closed within the header", bytesOf("HTTP/1.1 201 Created\r\nContent-Type: appl"), noAnswer(io.ErrUnexpectedEOF))
+	}, noResponse(nil))
+	early("closed within the request", func(c *hostileConn) { _, _ = c.in.Discard(10) }, noResponse(nil))
+	add("reset before the header", afterRequest(func(c *hostileConn, _ hostileRequest) { c.reset() }), noResponse(syscall.ECONNRESET))
+	add("closed before the header", bytesOf(""), noResponse(io.EOF))
+	add("closed within the status line", bytesOf("HTTP/1.1 20"), noResponse(nil))
+	add("closed within the header", bytesOf("HTTP/1.1 201 Created\r\nContent-Type: appl"), noResponse(io.ErrUnexpectedEOF))
 	add("reset within the header", afterRequest(func(c *hostileConn, _ hostileRequest) {
 		c.write("HTTP/1.1 201 Created\r\nContent-Type: appl")
 		c.reset()
-	}), noAnswer(nil))
-	add("closed within the body", inAnswer(func(c *hostileConn, good string) {
+	}), noResponse(nil))
+	add("closed within the body", inResponse(func(c *hostileConn, good string) {
 		c.write(fmt.Sprintf("HTTP/1.1 201 Created\r\n"+jsonType+"Content-Length: %d\r\n\r\n%s", len(good), good[:len(good)/2]))
 	}), brokenOff(201, io.ErrUnexpectedEOF).linkKept())
 	add("closed before the body", bytesOf("HTTP/1.1 201 Created\r\nContent-Length: 50\r\n\r\n"), brokenOff(201, io.ErrUnexpectedEOF))
 	add("half-closed before the header", afterRequest(func(c *hostileConn, _ hostileRequest) {
 		_ = c.tcp.CloseWrite()
 		c.untilGone()
-	}), noAnswer(io.EOF))
-	add("half-closed within the body", inAnswer(func(c *hostileConn, good string) {
+	}), noResponse(io.EOF))
+	add("half-closed within the body", inResponse(func(c *hostileConn, good string) {
 		c.write(fmt.Sprintf("HTTP/1.1 201 Created\r\n"+jsonType+"Content-Length: %d\r\n\r\n%s", len(good), good[:len(good)/2]))
 		_ = c.tcp.CloseWrite()
 		c.untilGone()
@@ -260,18 +260,18 @@ func hostileRows() []hostileRow {
 		"header with DEL":     "HTTP/1.1 307 Go\r\nLocation: \x7f\r\n\r\n",
 		"header with no end":  "HTTP/1.1 201 Created\r\nX-A",
 	} {
-		add("garbage: "+name, bytesOf(garbage), noAnswer(nil))
+		add("garbage: "+name, bytesOf(garbage), noResponse(nil))
 	}
 
-	// Statuses that are no final answer.
-	add("some 1xx, then the answer", inAnswer(func(c *hostileConn, good string) {
+	// Statuses that are no final response.
+	add("some 1xx, then the response", inResponse(func(c *hostileConn, good string) {
 		c.write(strings.Repeat("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", 50))
 		asJSON(c, good)
 	}), ok(201))
 	add("endless 1xx", afterRequest(func(c *hostileConn, _ hostileRequest) {
 		c.forever(strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </"+strings.Repeat("x", 1000)+">\r\n\r\n", 16))
-	}), noAnswer(nil))
-	add("1xx, then closed", bytesOf("HTTP/1.1 100 Continue\r\n\r\n"), noAnswer(nil))
+	}), noResponse(nil))
+	add("1xx, then closed", bytesOf("HTTP/1.1 100 Continue\r\n\r\n"), noResponse(nil))
 	add("switching protocols", afterRequest(func(c *hostileConn, _ hostileRequest) {
 		c.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 		c.untilGone()
@@ -282,8 +282,8 @@ func hostileRows() []hostileRow {
 
 	// Successes that are odd.
 	for _, status := range []string{"200 OK", "202 Accepted", "299 Fine"} {
-		add("status "+status+" with the right body", inAnswer(func(c *hostileConn, good string) {
-			c.answer(status, jsonType, good)
+		add("status "+status+" with the right body", inResponse(func(c *hostileConn, good string) {
+			c.respond(status, jsonType, good)
 		}), ok(int(status[0]-'0')*100+int(status[1]-'0')*10+int(status[2]-'0')))
 	}
 	add("204", bytesOf("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"), unreadable(204))
@@ -291,50 +291,50 @@ func hostileRows() []hostileRow {
 	add("201 with no body", statusOf("201 Created", jsonType, ""), unreadable(201))
 	add("200 with no body", statusOf("200 OK", "", ""), unreadable(200))
 	add("HTML as JSON", statusOf("201 Created", jsonType, "<!doctype html><title>It works!</title>"), unreadable(201))
-	add("JSON as text", inAnswer(func(c *hostileConn, good string) {
-		c.answer("201 Created", "Content-Type: text/plain; charset=utf-8\r\n", good)
+	add("JSON as text", inResponse(func(c *hostileConn, good string) {
+		c.respond("201 Created", "Content-Type: text/plain; charset=utf-8\r\n", good)
 	}), ok(201))
-	add("JSON as HTML", inAnswer(func(c *hostileConn, good string) { c.answer("201 Created", "Content-Type: text/html\r\n", good) }), ok(201))
-	add("JSON as a form", inAnswer(func(c *hostileConn, good string) {
-		c.answer("201 Created", "Content-Type: application/x-www-form-urlencoded\r\n", good)
+	add("JSON as HTML", inResponse(func(c *hostileConn, good string) { c.respond("201 Created", "Content-Type: text/html\r\n", good) }), ok(201))
+	add("JSON as a form", inResponse(func(c *hostileConn, good string) {
+		c.respond("201 Created", "Content-Type: application/x-www-form-urlencoded\r\n", good)
 	}), ok(201))
-	add("JSON of no type", inAnswer(func(c *hostileConn, good string) { c.answer("201 Created", "", good) }), ok(201))
-	add("JSON of an impossible type", inAnswer(func(c *hostileConn, good string) { c.answer("201 Created", "Content-Type: ;;/\r\n", good) }), ok(201))
-	add("gzip of the right body", inAnswer(func(c *hostileConn, good string) {
-		c.answer("201 Created", jsonType+"Content-Encoding: gzip\r\n", gzipped(good))
+	add("JSON of no type", inResponse(func(c *hostileConn, good string) { c.respond("201 Created", "", good) }), ok(201))
+	add("JSON of an impossible type", inResponse(func(c *hostileConn, good string) { c.respond("201 Created", "Content-Type: ;;/\r\n", good) }), ok(201))
+	add("gzip of the right body", inResponse(func(c *hostileConn, good string) {
+		c.respond("201 Created", jsonType+"Content-Encoding: gzip\r\n", gzipped(good))
 	}), ok(201))
-	add("gzip that is none", inAnswer(func(c *hostileConn, good string) {
-		c.answer("201 Created", jsonType+"Content-Encoding: gzip\r\n", good)
+	add("gzip that is none", inResponse(func(c *hostileConn, good string) {
+		c.respond("201 Created", jsonType+"Content-Encoding: gzip\r\n", good)
 	}), brokenOff(201, gzip.ErrHeader))
-	add("gzip that is cut", inAnswer(func(c *hostileConn, good string) {
+	add("gzip that is cut", inResponse(func(c *hostileConn, good string) {
 		z := gzipped(good)
-		c.answer("201 Created", jsonType+"Content-Encoding: gzip\r\n", z[:len(z)-10])
+		c.respond("201 Created", jsonType+"Content-Encoding: gzip\r\n", z[:len(z)-10])
 	}), brokenOff(201, io.ErrUnexpectedEOF).complete())
-	add("brotli that is none", inAnswer(func(c *hostileConn, good string) {
-		c.answer("201 Created", jsonType+"Content-Encoding: br\r\n", good)
+	add("brotli that is none", inResponse(func(c *hostileConn, good string) {
+		c.respond("201 Created", jsonType+"Content-Encoding: br\r\n", good)
 	}), ok(201))
-	add("BOM", inAnswer(func(c *hostileConn, good string) { asJSON(c, "\ufeff"+good) }), ok(201))
-	add("UTF-16", inAnswer(func(c *hostileConn, good string) { asJSON(c, utf16le("\ufeff"+good)) }), unreadable(201))
-	add("bytes that are not UTF-8", inAnswer(func(c *hostileConn, good string) { asJSON(c, strings.Replace(good, "{", "{\"x\":\"\xff\xfe\",", 1)) }), ok(201))
-	add("deep nesting", inAnswer(func(c *hostileConn, good string) {
+	add("BOM", inResponse(func(c *hostileConn, good string) { asJSON(c, "\ufeff"+good) }), ok(201))
+	add("UTF-16", inResponse(func(c *hostileConn, good string) { asJSON(c, utf16le("\ufeff"+good)) }), unreadable(201))
+	add("bytes that are not UTF-8", inResponse(func(c *hostileConn, good string) { asJSON(c, strings.Replace(good, "{", "{\"x\":\"\xff\xfe\",", 1)) }), ok(201))
+	add("deep nesting", inResponse(func(c *hostileConn, good string) {
 		asJSON(c, strings.Replace(good, "{", `{"x":`+strings.Repeat("[", 12_000)+strings.Repeat("]", 12_000)+",", 1))
 	}), unreadable(201))
 	add("nesting without end", statusOf("201 Created", jsonType, strings.Repeat(`{"link":`, 12_000)), unreadable(201))
-	add("duplicate keys", inAnswer(func(c *hostileConn, good string) {
+	add("duplicate keys", inResponse(func(c *hostileConn, good string) {
 		first := `{"link_session_token":"first","link_id":"first","access_token":"first","token_type":"first",`
 		asJSON(c, first+strings.TrimPrefix(good, "{")) // the last one counts
 	}), ok(201))
-	add("unknown keys", inAnswer(func(c *hostileConn, good string) { asJSON(c, strings.Replace(good, "{", `{"x":[{}],"":null,`, 1)) }), ok(201))
-	add("white space around", inAnswer(func(c *hostileConn, good string) { asJSON(c, " \r\n\t"+good+"\n\n") }), ok(201))
+	add("unknown keys", inResponse(func(c *hostileConn, good string) { asJSON(c, strings.Replace(good, "{", `{"x":[{}],"":null,`, 1)) }), ok(201))
+	add("white space around", inResponse(func(c *hostileConn, good string) { asJSON(c, " \r\n\t"+good+"\n\n") }), ok(201))
 	for _, after := range []string{"{}", "<script src=/ads.js></script>", "\x00\x00", "}"} {
-		add(fmt.Sprintf("%q after the right body", after), inAnswer(func(c *hostileConn, good string) { asJSON(c, good+after) }), unreadable(201).linkKept())
+		add(fmt.Sprintf("%q after the right body", after), inResponse(func(c *hostileConn, good string) { asJSON(c, good+after) }), unreadable(201).linkKept())
 	}
 	// Fields of another type are left empty.
 	for _, odd := range []string{
 		`"last_synced_at":"yesterday"`, `"last_synced_at":1676538851`, `"link_tags":"none"`, `"state":7`, `"provider":{}`,
 		`"products":[]`, `"products":{"accounts":{"refreshed_at":"16.02.2023"}}`, `"available_products":"all"`, `"error_code":[]`, `"webhook":false`,
 	} { // before and after the fields that matter
-		add("a link with "+odd, inAnswer(func(c *hostileConn, good string) {
+		add("a link with "+odd, inResponse(func(c *hostileConn, good string) {
 			good = strings.Replace(good, `"link":{`, `"link":{`+odd+`,`, 1)
 			asJSON(c, strings.Replace(good, `"products":{}`, odd, 1))
 		}), ok(201))
@@ -349,7 +349,7 @@ func hostileRows() []hostileRow {
 		{`"link":{`, `"link":7,"y":{`, ok(201)},
 		{`"link":{"link_id"`, `"link":{"id"`, ok(201)},
 	} {
-		add("a link with "+tt.new, inAnswer(func(c *hostileConn, good string) {
+		add("a link with "+tt.new, inResponse(func(c *hostileConn, good string) {
 			if strings.Contains(good, `"link":`) {
 				good = strings.Replace(good, tt.old, tt.new, 1)
 			}
@@ -366,18 +366,18 @@ func hostileRows() []hostileRow {
 		add("body "+body, statusOf("201 Created", jsonType, body), unreadable(201))
 	}
 	megabyte := "X-Big: " + strings.Repeat("x", 1<<20) + "\r\n"
-	add("megabyte header", inAnswer(func(c *hostileConn, good string) { c.answer("201 Created", jsonType+megabyte, good) }), ok(201))
-	add("a thousand header fields", inAnswer(func(c *hostileConn, good string) {
-		c.answer("201 Created", jsonType+strings.Repeat("X-Many: x\r\n", 1000), good)
+	add("megabyte header", inResponse(func(c *hostileConn, good string) { c.respond("201 Created", jsonType+megabyte, good) }), ok(201))
+	add("a thousand header fields", inResponse(func(c *hostileConn, good string) {
+		c.respond("201 Created", jsonType+strings.Repeat("X-Many: x\r\n", 1000), good)
 	}), ok(201))
 	add("megabytes of header", afterRequest(func(c *hostileConn, _ hostileRequest) {
 		c.write("HTTP/1.1 201 Created\r\n" + megabyte + megabyte + megabyte)
-	}), noAnswer(nil))
+	}), noResponse(nil))
 	add("endless header", afterRequest(func(c *hostileConn, _ hostileRequest) {
 		c.write("HTTP/1.1 201 Created\r\n")
 		c.forever("X-Endless: " + strings.Repeat("x", 1<<20) + "\r\n")
-	}), noAnswer(nil))
-	add("bare line feeds and folded fields", inAnswer(func(c *hostileConn, good string) {
+	}), noResponse(nil))
+	add("bare line feeds and folded fields", inResponse(func(c *hostileConn, good string) {
 		c.write(fmt.Sprintf("HTTP/1.1 201\nConnection: close\nX-Folded: a\n b\nContent-Length: %d\n\n%s", len(good), good))
 	}), ok(201))
 
@@ -453,7 +453,7 @@ func hostileRows() []hostileRow {
 			n := 300 + int(status[2]-'0')
 			want := refused(n)
 			if n == 303 {
-				want.exchange.is = []error{api.ErrOutcomeUnknown} // it says that the call was carried out
+				want.exchange.is = []error{api.ErrOutcomeUnknown} // it says that the call was processed
 			}
 			add(fmt.Sprintf("status %s to %q", status, location), statusOf(status, "Location: "+location+"\r\n", html), want)
 		}
@@ -521,8 +521,8 @@ func TestSlowServer(t *testing.T) {
 	all.Wait()
 }
 
-// A rig is a client between two servers, one of them hostile, and all the secrets that it sends and gets.
-type rig struct {
+// A harness is a client between two servers, one of them hostile, and all the secrets that it sends and gets.
+type harness struct {
 	t                *testing.T
 	guard            *secrettest.Guard
 	secret, token    string // of the client, and what it gets for it
@@ -539,22 +539,22 @@ type rig struct {
 	exchangedForLink *gen.ExchangeTokenResponse
 }
 
-func newRig(t *testing.T, on target, row hostileRow, configure func(*http.Transport)) *rig {
+func newHarness(t *testing.T, on target, row hostileRow, configure func(*http.Transport)) *harness {
 	t.Helper()
-	return newTLSRig(t, on, row, nil, configure)
+	return newTLSHarness(t, on, row, nil, configure)
 }
 
-// newTLSRig has the server under attack speak TLS, unless conf is nil.
-func newTLSRig(t *testing.T, on target, row hostileRow, conf *tls.Config, configure func(*http.Transport)) *rig {
+// newTLSHarness has the server under attack speak TLS, unless conf is nil.
+func newTLSHarness(t *testing.T, on target, row hostileRow, conf *tls.Config, configure func(*http.Transport)) *harness {
 	t.Helper()
-	r := &rig{
+	r := &harness{
 		t: t, on: on,
 		secret: "secret_" + rand.Text(), token: "access_" + rand.Text(), exchangeable: "exchangeable_" + rand.Text(),
 		session: "session_" + rand.Text(), linkID: "mk_" + rand.Text(),
 	}
 	r.guard = secrettest.New(t, r.secret, r.token, r.exchangeable, r.session)
-	r.good = newHostileServer(t, nil, r.body, inAnswer(asJSON))
-	r.bad = newHostileServer(t, conf, r.body, row.play)
+	r.good = newHostileServer(t, nil, r.body, inResponse(asJSON))
+	r.bad = newHostileServer(t, conf, r.body, row.fault)
 	r.transport = http.DefaultTransport.(*http.Transport).Clone()
 	dial := r.transport.DialContext
 	r.transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -587,8 +587,8 @@ func newTLSRig(t *testing.T, on target, row hostileRow, conf *tls.Config, config
 	return r
 }
 
-// body is the right answer to a request.
-func (r *rig) body(path string) string {
+// body is the right response to a request.
+func (r *harness) body(path string) string {
 	switch path {
 	case "/auth/token":
 		return `{"access_token":"` + r.token + `","token_type":"bearer","expires_in":3600}`
@@ -600,7 +600,7 @@ func (r *rig) body(path string) string {
 }
 
 // call makes the call that is under attack. Where the token endpoint is, that is an exchange.
-func (r *rig) call(ctx context.Context) (err error) {
+func (r *harness) call(ctx context.Context) (err error) {
 	if r.on.name == onCreate.name {
 		req := gen.CreateLinkSessionRequest{CustomerUser: gen.LinkSessionCustomerUser{ID: "user-42"}, RedirectURI: "https://yourdomain.com/oauth.html"}
 		r.createdSession, err = r.client.CreateLinkSession(ctx, req, api.WithHTTPInfo(&r.info))
@@ -611,9 +611,9 @@ func (r *rig) call(ctx context.Context) (err error) {
 }
 
 func (row hostileRow) run(t *testing.T, on target) {
-	r := newRig(t, on, row, nil)
+	r := newHarness(t, on, row, nil)
 	var err error
-	underLabel(t, t.Name(), func(ctx context.Context) { err = r.call(ctx) }, r.letGo)
+	underLabel(t, t.Name(), func(ctx context.Context) { err = r.call(ctx) }, r.release)
 	r.guard.Show(err)
 	w := on.want(row.want)
 	r.check(w, err)
@@ -631,8 +631,8 @@ func (row hostileRow) run(t *testing.T, on target) {
 	}
 }
 
-// letGo has the client close what it keeps open, and finds what it does not.
-func (r *rig) letGo() {
+// release has the client close what it keeps open, and finds what it does not.
+func (r *harness) release() {
 	r.transport.CloseIdleConnections()
 	r.good.stop(r.t)
 	r.bad.stop(r.t)
@@ -641,7 +641,7 @@ func (r *rig) letGo() {
 
 // othersWanted is how many requests the server that is not under attack should see: a token is fetched for an attack
 // on an operation, and no operation is tried without a token.
-func (r *rig) othersWanted(w want) int {
+func (r *harness) othersWanted(w want) int {
 	switch {
 	case r.on.name != onToken.name && slices.Contains(w.is, api.ErrUnauthorized):
 		return 2 // a new token was asked for
@@ -657,7 +657,7 @@ var allSentinels = []error{
 }
 
 // check compares what a call returned with what it should have.
-func (r *rig) check(w want, err error) {
+func (r *harness) check(w want, err error) {
 	t := r.t
 	t.Helper()
 	wantAttempts, wantStatus := w.attempts, w.status

@@ -64,7 +64,7 @@ func (s *script) waits() (all []time.Duration) {
 	return all
 }
 
-// says answers with a status, header fields (name, value, …) and a body, after it has read the request.
+// says responds with a status, header fields (name, value, …) and a body, after it has read the request.
 func says(status int, body string, header ...string) step {
 	return func(r *http.Request) (*http.Response, error) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -100,17 +100,17 @@ const (
 
 var good = says(http.StatusCreated, bothGood)
 
-// A retryRig is a client on a script.
-type retryRig struct {
+// A retryHarness is a client on a script.
+type retryHarness struct {
 	*script
 	client *api.Client
 	guard  *secrettest.Guard
 	info   api.HTTPInfo
 }
 
-func onScript(t *testing.T, policy api.RetryPolicy, source *auth.Source, steps ...step) *retryRig {
+func onScript(t *testing.T, policy api.RetryPolicy, source *auth.Source, steps ...step) *retryHarness {
 	t.Helper()
-	r := &retryRig{script: &script{steps: steps}, guard: secrettest.New(t, retryToken, retrySecret)}
+	r := &retryHarness{script: &script{steps: steps}, guard: secrettest.New(t, retryToken, retrySecret)}
 	if source == nil {
 		source = auth.StaticToken(retryToken)
 	}
@@ -124,7 +124,7 @@ func onScript(t *testing.T, policy api.RetryPolicy, source *auth.Source, steps .
 }
 
 // call calls op, and returns how long that took.
-func (r *retryRig) call(ctx context.Context, op string) (time.Duration, error) {
+func (r *retryHarness) call(ctx context.Context, op string) (time.Duration, error) {
 	start := time.Now()
 	var err error
 	if op == onCreate.name {
@@ -171,7 +171,7 @@ func TestWhatIsRepeated(t *testing.T) {
 		"closed after the request":      {dies(io.EOF), again, unknown},
 		"reset after the request":       {dies(&net.OpError{Op: "read", Err: syscall.ECONNRESET}), again, unknown},
 		"timeout after the request":     {dies(&net.OpError{Op: "read", Err: context.DeadlineExceeded}), again, unknown},
-		"broken within the answer":      {breaks(201, io.ErrUnexpectedEOF), again, unknown},
+		"broken within the response":    {breaks(201, io.ErrUnexpectedEOF), again, unknown},
 		"broken within a 400":           {breaks(400, io.ErrUnexpectedEOF), returned, returned},
 		"broken within a 502":           {breaks(502, io.ErrUnexpectedEOF), again, unknown},
 		"500":                           {says(500, ""), returned, unknown},
@@ -224,7 +224,7 @@ func TestWhatIsRepeated(t *testing.T) {
 	}
 }
 
-// breaks answers, and breaks within the body.
+// breaks responds, and breaks within the body.
 func breaks(status int, err error) step {
 	return func(r *http.Request) (*http.Response, error) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -587,7 +587,7 @@ func TestDeadTokenOfManyCalls(t *testing.T) {
 	t.Parallel()
 	const calls = 100
 	var mu sync.Mutex
-	var issued, denied, carriedOut int
+	var issued, denied, processed int
 	var arrived sync.WaitGroup
 	arrived.Add(calls)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -612,7 +612,7 @@ func TestDeadTokenOfManyCalls(t *testing.T) {
 			return
 		}
 		mu.Lock()
-		carriedOut++
+		processed++
 		mu.Unlock()
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, bothGood)
@@ -644,8 +644,8 @@ func TestDeadTokenOfManyCalls(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if issued != 2 || denied != calls || carriedOut != calls {
-		t.Errorf("%d token requests, %d calls denied, %d carried out; want 2, %d, %[4]d", issued, denied, carriedOut, calls)
+	if issued != 2 || denied != calls || processed != calls {
+		t.Errorf("%d token requests, %d calls denied, %d processed; want 2, %d, %[4]d", issued, denied, processed, calls)
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 	accessToken  = "issued-access-token"
 )
 
-// An endpoint is a token endpoint that answers as it is told and keeps what it was sent.
+// An endpoint is a token endpoint that responds as configured, and keeps what it was sent.
 type endpoint struct {
 	*httptest.Server
 	requests chan tokenRequest
@@ -38,14 +38,14 @@ type tokenRequest struct {
 	form   url.Values
 }
 
-func newEndpoint(t *testing.T, answer http.HandlerFunc) endpoint {
+func newEndpoint(t *testing.T, handler http.HandlerFunc) endpoint {
 	t.Helper()
 	e := endpoint{requests: make(chan tokenRequest, 100)}
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		form, _ := url.ParseQuery(string(body))
 		e.requests <- tokenRequest{r.Method + " " + r.URL.Path, r.Header, form}
-		answer(w, r)
+		handler(w, r)
 	}))
 	t.Cleanup(e.Close)
 	return e
@@ -60,7 +60,7 @@ func (e endpoint) source(t *testing.T, opts ...auth.Option) *auth.Source {
 	return src
 }
 
-func answer(status int, body string, header ...string) http.HandlerFunc {
+func respond(status int, body string, header ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		for i := 0; i < len(header); i += 2 {
@@ -72,7 +72,7 @@ func answer(status int, body string, header ...string) http.HandlerFunc {
 }
 
 func issue() http.HandlerFunc {
-	return answer(http.StatusCreated, `{"access_token":"`+accessToken+`","token_type":"bearer","expires_in":3600}`)
+	return respond(http.StatusCreated, `{"access_token":"`+accessToken+`","token_type":"bearer","expires_in":3600}`)
 }
 
 func TestCredentialsInForm(t *testing.T) {
@@ -154,32 +154,32 @@ func TestTokenErrors(t *testing.T) {
 	t.Parallel()
 	const unauthorized = `{"error_code":"api_error.auth.unauthorized","error_message":"wrong secret","documentation_url":null}`
 	for name, tt := range map[string]struct {
-		answer    http.HandlerFunc
+		response  http.HandlerFunc
 		want      auth.Error
 		text      string
 		temporary bool
 	}{
-		"wrong secret": {answer(401, unauthorized), auth.Error{StatusCode: 401, Code: "api_error.auth.unauthorized", Message: "wrong secret"},
+		"wrong secret": {respond(401, unauthorized), auth.Error{StatusCode: 401, Code: "api_error.auth.unauthorized", Message: "wrong secret"},
 			": 401 Unauthorized: api_error.auth.unauthorized: wrong secret", false},
-		"the shape of RFC 6749": {answer(400, `{"error":"invalid_grant","error_description":"no"}`),
+		"the shape of RFC 6749": {respond(400, `{"error":"invalid_grant","error_description":"no"}`),
 			auth.Error{StatusCode: 400, Code: "invalid_grant", Message: "no"}, ": 400 Bad Request: invalid_grant: no", false},
-		"rate limit":     {answer(429, `{"error_code":"api_error.rate_limit_exceeded","error_message":"slow"}`, "Retry-After", "7"), auth.Error{StatusCode: 429, Code: "api_error.rate_limit_exceeded", Message: "slow", RetryAfter: 7 * time.Second}, ": 429 ", true},
-		"a proxy's page": {answer(502, "<html>bad gateway</html>", "Content-Type", "text/html"), auth.Error{StatusCode: 502}, ": 502 Bad Gateway", true},
-		"the secret repeated": {answer(400, `{"error_code":"x","error_message":"client_secret `+clientSecret+` or `+url.QueryEscape(clientSecret)+` is wrong"}`),
+		"rate limit":     {respond(429, `{"error_code":"api_error.rate_limit_exceeded","error_message":"slow"}`, "Retry-After", "7"), auth.Error{StatusCode: 429, Code: "api_error.rate_limit_exceeded", Message: "slow", RetryAfter: 7 * time.Second}, ": 429 ", true},
+		"a proxy's page": {respond(502, "<html>bad gateway</html>", "Content-Type", "text/html"), auth.Error{StatusCode: 502}, ": 502 Bad Gateway", true},
+		"the secret repeated": {respond(400, `{"error_code":"x","error_message":"client_secret `+clientSecret+` or `+url.QueryEscape(clientSecret)+` is wrong"}`),
 			auth.Error{StatusCode: 400, Code: "x", Message: "client_secret [redacted] or [redacted] is wrong"}, "[redacted] or [redacted]", false},
-		"HTML for JSON":    {answer(201, "<html>welcome</html>"), auth.Error{StatusCode: 201}, "want a token response (RFC 6749, section 5.1)", false},
-		"truncated JSON":   {answer(201, `{"access_token":"`+accessToken), auth.Error{StatusCode: 201}, "unexpected response body", false},
-		"wrong type":       {answer(201, `{"access_token":["`+accessToken+`"]}`), auth.Error{StatusCode: 201}, "unexpected response body", false},
-		"empty":            {answer(201, ""), auth.Error{StatusCode: 201}, "unexpected response body", false},
-		"no token":         {answer(201, `{"token_type":"bearer"}`), auth.Error{StatusCode: 201}, "unexpected response body", false},
-		"mac token":        {answer(201, `{"access_token":"`+accessToken+`","token_type":"MAC"}`), auth.Error{StatusCode: 201}, `token_type is "MAC"; only bearer`, false},
-		"unprintable":      {answer(201, `{"access_token":"`+accessToken+`\r\nX-Evil: 1"}`), auth.Error{StatusCode: 201}, "a header cannot carry", false},
-		"expires_in words": {answer(201, `{"access_token":"`+accessToken+`","expires_in":"soon"}`), auth.Error{StatusCode: 201}, "unexpected response body", false},
-		"redirect":         {answer(307, "", "Location", "https://elsewhere.example/"), auth.Error{StatusCode: 307}, "redirects are not followed", false},
+		"HTML for JSON":    {respond(201, "<html>welcome</html>"), auth.Error{StatusCode: 201}, "want a token response (RFC 6749, section 5.1)", false},
+		"truncated JSON":   {respond(201, `{"access_token":"`+accessToken), auth.Error{StatusCode: 201}, "unexpected response body", false},
+		"wrong type":       {respond(201, `{"access_token":["`+accessToken+`"]}`), auth.Error{StatusCode: 201}, "unexpected response body", false},
+		"empty":            {respond(201, ""), auth.Error{StatusCode: 201}, "unexpected response body", false},
+		"no token":         {respond(201, `{"token_type":"bearer"}`), auth.Error{StatusCode: 201}, "unexpected response body", false},
+		"mac token":        {respond(201, `{"access_token":"`+accessToken+`","token_type":"MAC"}`), auth.Error{StatusCode: 201}, `token_type is "MAC"; only bearer`, false},
+		"unprintable":      {respond(201, `{"access_token":"`+accessToken+`\r\nX-Evil: 1"}`), auth.Error{StatusCode: 201}, "a header cannot carry", false},
+		"expires_in words": {respond(201, `{"access_token":"`+accessToken+`","expires_in":"soon"}`), auth.Error{StatusCode: 201}, "unexpected response body", false},
+		"redirect":         {respond(307, "", "Location", "https://elsewhere.example/"), auth.Error{StatusCode: 307}, "redirects are not followed", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := newEndpoint(t, tt.answer)
+			e := newEndpoint(t, tt.response)
 			src := e.source(t)
 			tok, err := src.Token(t.Context())
 			var got *auth.Error

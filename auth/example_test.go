@@ -29,7 +29,7 @@ func ExampleClientCredentials() {
 }
 
 func ExampleError() {
-	endpoint := httptest.NewServer(answer(http.StatusUnauthorized, `{"error_code":"api_error.auth.unauthorized","error_message":"Wrong client secret."}`))
+	endpoint := httptest.NewServer(respond(http.StatusUnauthorized, `{"error_code":"api_error.auth.unauthorized","error_message":"Wrong client secret."}`))
 	defer endpoint.Close()
 	src, err := auth.ClientCredentials("your-client-id", "not-your-client-secret", auth.WithTokenURL(endpoint.URL))
 	if err != nil {
@@ -47,7 +47,7 @@ func ExampleError() {
 // The bare generated client, with the token put on by its request-editor hook.
 func ExampleSource_RequestEditor() {
 	moneykit := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer(http.StatusCreated, `{"link_session_token":"for `+r.Header.Get("Authorization")+`"}`)(w, r)
+		respond(http.StatusCreated, `{"link_session_token":"for `+r.Header.Get("Authorization")+`"}`)(w, r)
 	}))
 	defer moneykit.Close()
 	src := auth.StaticToken("your-access-token")

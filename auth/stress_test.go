@@ -52,7 +52,7 @@ func (e *fakeEndpoint) count() int {
 	return len(e.requests)
 }
 
-// issues answers with token n, which lives for this many seconds.
+// issues responds with token n, which lives for this many seconds.
 func issues(n, seconds int) (int, string, http.Header, error) {
 	return http.StatusCreated, fmt.Sprintf(`{"access_token":"token-%d","token_type":"bearer","expires_in":%d}`, n, seconds), nil, nil
 }

@@ -1,4 +1,4 @@
-// Package gen is the contract in Go: its models, and a bare client. moneykit.gen.go is compiled from openapi.yaml by
+// Package gen contains the models and the client that are generated from the contract. moneykit.gen.go is compiled from openapi.yaml by
 // go generate in the repository's root, and is never edited.
 //
 // # Models
@@ -8,14 +8,14 @@
 // null, and is not sent. Where presence itself means something, as in [ProductsSettings], they are pointers. A list in
 // a request that is empty but not nil is sent as an empty list.
 //
-// [ExchangeTokenRequest] and [CreateLinkSessionResponse] print as [redacted]; their fields hold the token.
+// [ExchangeTokenRequest] and [CreateLinkSessionResponse] print as [redacted]; their fields contain the token.
 //
-// Enumerations are string types that keep values not listed here; their method Valid tells which are listed.
+// Enumerations are string types that keep values not listed here; their method Valid reports whether a value is listed.
 //
 // # Client
 //
-// Applications are better off with package api, which adds tokens, retries, limits and errors. The bare client is for
-// those who bring these themselves; [WithRequestEditorFn] is its hook for a token, and auth.Source.RequestEditor fits it:
+// Applications use package api, which adds tokens, retries, limits and errors to this client. The client on its own has
+// none of them. [WithRequestEditorFn] puts a token on its requests:
 //
 //	client, err := gen.NewClientWithResponses(gen.ServerURL, gen.WithRequestEditorFn(src.RequestEditor))
 package gen

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 )
 
-// The two models that are nothing but a token do not print it: a request is logged sooner than a secret is thought of.
-// Their fields and their JSON are as the contract says.
+// The two models that contain nothing but a token do not print it, since requests and responses get logged. Their JSON is
+// not changed.
 
 const (
 	redactedRequest  = "{ExchangeableToken:[redacted]}"

@@ -43,7 +43,7 @@ func TestRoundTrip(t *testing.T) {
 		return &http.Response{StatusCode: 204}, nil
 	}), nil)
 	if err != nil || res.Header == nil || res.Body == nil {
-		t.Errorf("a bare answer: %+v, %v", res, err)
+		t.Errorf("a bare response: %+v, %v", res, err)
 	}
 	if res, err := transport.RoundTrip(transportFunc(func(*http.Request) (*http.Response, error) { return nil, nil }), nil); err == nil {
 		t.Errorf("nothing: %+v", res)
