@@ -72,7 +72,7 @@ func check(raw string, body []byte, now time.Time) (*token, error) {
 }
 
 func decodePart(part string, v any) bool {
-	data, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	data, err := base64.RawURLEncoding.DecodeString(part)
 	return err == nil && json.Unmarshal(data, v) == nil
 }
 
@@ -112,7 +112,7 @@ func (t *token) checkBody(body []byte) error {
 func (t *token) verify(key *ecdsa.PublicKey) error {
 	const n = 32 // bytes of r and of s (RFC 7518, section 3.4)
 	i := strings.LastIndexByte(t.raw, '.')
-	sig, err := base64.RawURLEncoding.Strict().DecodeString(t.raw[i+1:])
+	sig, err := base64.RawURLEncoding.DecodeString(t.raw[i+1:])
 	if err != nil || len(sig) != 2*n {
 		return invalid("the JWT's signature is not one of ES256")
 	}
