@@ -20,7 +20,7 @@ import (
 
 const (
 	keysMaxAge    = 24 * time.Hour
-	fetchInterval = 5 * time.Minute  // from the beginning of one fetch to that of the next, also if it failed
+	fetchInterval = 5 * time.Minute  // between fetches for unknown key ids, and after one that failed
 	fetchTimeout  = 10 * time.Second // of a fetch, whose own context nobody cancels
 	maxKeySet     = 1 << 20
 )
@@ -36,6 +36,7 @@ type keyCache struct {
 
 	mu   sync.Mutex
 	last *keyFetch // the latest fetch, under way or done; nil before the first
+	next time.Time // when the next fetch is due, if not at once
 }
 
 // A keySet is the keys of one successful fetch by kid.
@@ -44,13 +45,8 @@ type keySet struct {
 	expires time.Time
 }
 
-// get returns the key if the set has it and has not expired. A nil set has none.
-func (s *keySet) get(kid string, now time.Time) *ecdsa.PublicKey {
-	if s == nil || !now.Before(s.expires) {
-		return nil
-	}
-	return s.keys[kid]
-}
+// fresh reports whether the set can be used. A nil set cannot.
+func (s *keySet) fresh(now time.Time) bool { return s != nil && now.Before(s.expires) }
 
 // A keyFetch is one request for the keys. Any number of callers wait for it.
 type keyFetch struct {
@@ -68,7 +64,7 @@ func (c *keyCache) get(ctx context.Context, kid string) (*ecdsa.PublicKey, error
 	if kid == "" {
 		return nil, invalid("the JWT has no kid")
 	}
-	if key := c.current.Load().get(kid, c.now()); key != nil {
+	if key := c.cached(kid); key != nil {
 		return key, nil
 	}
 	f := c.fetch(ctx)
@@ -81,13 +77,20 @@ func (c *keyCache) get(ctx context.Context, kid string) (*ecdsa.PublicKey, error
 			return nil, &verifyError{kind: ErrKeysUnavailable, msg: "waiting for the keys", cause: transport.ContextError(ctx)}
 		}
 	}
-	if key := c.current.Load().get(kid, c.now()); key != nil {
+	if key := c.cached(kid); key != nil {
 		return key, nil
 	}
 	if f.err != nil {
 		return nil, &verifyError{kind: ErrKeysUnavailable, msg: "GET " + transport.HostPath(c.url), cause: f.err}
 	}
 	return nil, invalid("the JWT's kid %.64q is none of MoneyKit's keys", kid)
+}
+
+func (c *keyCache) cached(kid string) *ecdsa.PublicKey {
+	if set := c.current.Load(); set.fresh(c.now()) {
+		return set.keys[kid]
+	}
+	return nil
 }
 
 // fetch returns the fetch under way or the latest one, and starts another one if that is due.
@@ -98,7 +101,7 @@ func (c *keyCache) fetch(ctx context.Context) *keyFetch {
 	if c.last != nil {
 		select {
 		case <-c.last.done:
-			if wait := c.last.started.Add(fetchInterval).Sub(now); wait > 0 && wait <= fetchInterval {
+			if wait := c.next.Sub(now); wait > 0 && wait <= fetchInterval { // it is longer if the clock was set back
 				return c.last
 			}
 		default:
@@ -107,23 +110,31 @@ func (c *keyCache) fetch(ctx context.Context) *keyFetch {
 	}
 	f := &keyFetch{started: now, done: make(chan struct{})}
 	c.last = f
+	if c.current.Load().fresh(now) { // there are keys: this fetch is for a kid that may be forged
+		c.next = now.Add(fetchInterval)
+	}
 	go c.run(context.WithoutCancel(ctx), f)
 	return f
 }
 
-// run fetches the keys for f. A failed fetch leaves the keys that are there.
+// run fetches the keys for f. A fetch that fails leaves the keys that are there.
 func (c *keyCache) run(ctx context.Context, f *keyFetch) {
 	defer close(f.done)
-	f.err = errors.New("the HTTP client ended the goroutine")
+	err := errors.New("the HTTP client ended the goroutine")
 	defer func() {
 		if p := recover(); p != nil {
-			f.err = errors.New("the HTTP client panicked")
+			err = errors.New("the HTTP client panicked")
+		}
+		if f.err = err; err != nil {
+			c.mu.Lock()
+			c.next = f.started.Add(fetchInterval)
+			c.mu.Unlock()
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	keys, err := c.request(ctx)
-	if f.err = err; err == nil {
+	var keys map[string]*ecdsa.PublicKey
+	if keys, err = c.request(ctx); err == nil {
 		c.current.Store(&keySet{keys: keys, expires: f.started.Add(keysMaxAge)})
 	}
 }
