@@ -67,12 +67,18 @@ func (a *attempt) Do(r *http.Request) (*http.Response, error) {
 		return nil, transport.ContextError(ctx)
 	}
 	if !a.idempotent {
-		a.upload = &upload{http1: a.client.http1}
+		a.upload = new(upload)
 		ctx = a.upload.trace(ctx)
 	}
 	r = r.WithContext(ctx)
+	// With GetBody, net/http sends a request again of which a kept HTTP/1.1 connection took nothing. Over HTTP/2 it would also
+	// do so after a reset that leaves open whether the request was processed, and not say which reset it was.
+	http1 := a.client.http1.Load()
+	if !http1 {
+		r.GetBody = nil
+	}
 	if a.upload != nil {
-		if err := a.upload.attach(r, a.client.transport); err != nil {
+		if err := a.upload.attach(r, a.client.transport, http1); err != nil {
 			return nil, fmt.Errorf("reading the request body: %w", err)
 		}
 	}
@@ -85,6 +91,7 @@ func (a *attempt) Do(r *http.Request) (*http.Response, error) {
 		return nil, transport.WithContextError(ctx, err)
 	}
 	defer res.Body.Close()
+	a.client.http1.Store(res.ProtoMajor == 1)
 	a.response, a.info.StatusCode, a.info.Header = res, res.StatusCode, res.Header
 	if a.body, err = readBody(res, a.client.maxBody); err != nil {
 		a.readErr = transport.WithContextError(ctx, err)

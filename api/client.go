@@ -27,7 +27,7 @@ type Client struct {
 	transport http.RoundTripper
 	logger    *slog.Logger // nil: no logging
 	maxBody   int64
-	http1     *atomic.Bool // see upload
+	http1     *atomic.Bool // the last response was HTTP/1.x
 }
 
 // FromCredentials returns a Client that authenticates with the OAuth 2.0 client credentials grant. Tokens are fetched

@@ -16,9 +16,8 @@ import (
 // An upload records how far a transport, which sends in goroutines of its own, came with a request that must not be
 // processed twice, and prevents net/http from sending it again by itself where a server may have processed it.
 type upload struct {
-	data  []byte
-	body  bytes.Reader
-	http1 *atomic.Bool // the client's connections speak HTTP/1.1, as far as was seen
+	data []byte
+	body bytes.Reader
 
 	traced   atomic.Bool  // the transport supports httptrace
 	http2    atomic.Bool  // HTTP/2 header fields were written
@@ -38,7 +37,6 @@ func (u *upload) trace(ctx context.Context) context.Context {
 			switch strings.ToLower(name) {
 			case ":method": // whatever the connection is, this is HTTP/2 (RFC 9113, section 8.3.1)
 				u.http2.Store(true)
-				u.http1.Store(false)
 				u.begun.Add(1)
 			case "idempotency-key", "x-idempotency-key":
 				u.keyed.Store(true)
@@ -46,7 +44,6 @@ func (u *upload) trace(ctx context.Context) context.Context {
 		},
 		WroteHeaders: func() {
 			if !u.http2.Load() {
-				u.http1.Store(true)
 				u.begun.Add(1)
 			}
 		},
@@ -54,8 +51,7 @@ func (u *upload) trace(ctx context.Context) context.Context {
 }
 
 // attach replaces the body of r, which is sent through rt.
-func (u *upload) attach(r *http.Request, rt http.RoundTripper) error {
-	r.GetBody = nil
+func (u *upload) attach(r *http.Request, rt http.RoundTripper, http1 bool) error {
 	if r.Body == nil {
 		return nil
 	}
@@ -67,9 +63,7 @@ func (u *upload) attach(r *http.Request, rt http.RoundTripper) error {
 	u.sealable = !isNetHTTP
 	u.body.Reset(u.data)
 	r.Body, r.ContentLength = u.reader(&u.body), int64(len(u.data))
-	// net/http uses GetBody to send a request again of which a kept HTTP/1.1 connection took nothing. Over HTTP/2 it would
-	// also use it after a reset with PROTOCOL_ERROR, and without it the error says which reset it was.
-	if r.Method == http.MethodPost && u.http1.Load() {
+	if r.GetBody = nil; http1 && r.Method == http.MethodPost {
 		r.GetBody = u.again
 	}
 	return nil

@@ -25,18 +25,22 @@ type Redactor struct {
 	secrets []string // in every form in which they may be printed, the longest first
 }
 
-// NewRedactor returns a Redactor of secrets: as they are, as %q prints them and as encoding/json writes them.
+// NewRedactor returns a Redactor of secrets: as they are, as encoding/json writes them, and as %q prints either.
 func NewRedactor(secrets ...string) Redactor {
 	var r Redactor
 	for _, s := range secrets {
 		if len(s) < minSecret {
 			continue
 		}
-		quoted := strconv.Quote(s)
 		encoded, _ := json.Marshal(s) // a string never fails
-		r.secrets = append(r.secrets, s, quoted[1:len(quoted)-1], string(encoded[1:len(encoded)-1]))
+		for _, form := range []string{s, string(encoded[1 : len(encoded)-1])} {
+			quoted := strconv.Quote(form)
+			r.secrets = append(r.secrets, form, quoted[1:len(quoted)-1])
+		}
 	}
-	slices.SortFunc(r.secrets, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // one may be part of another
+	slices.SortFunc(r.secrets, func(a, b string) int { // one may be part of another
+		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
+	})
 	r.secrets = slices.Compact(r.secrets)
 	return r
 }

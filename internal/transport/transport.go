@@ -50,7 +50,7 @@ func Client(hc *http.Client) (*http.Client, error) {
 	if c.Transport == nil {
 		c.Transport = sharedTransport()
 	}
-	if v := reflect.ValueOf(c.Transport); v.Kind() == reflect.Pointer && v.IsNil() {
+	if v := reflect.ValueOf(c.Transport); (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
 		return nil, fmt.Errorf("WithHTTPClient: the client's Transport is a nil %T; leave it unset for the default", c.Transport)
 	}
 	if t, ok := c.Transport.(*http.Transport); ok && t.TLSClientConfig != nil {
