@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -12,142 +14,185 @@ import (
 	"github.com/moneykit/moneykit-go/gen"
 )
 
-// exchangeTimeout bounds an exchange, which goes on when the user closes the page.
-const exchangeTimeout = 30 * time.Second
+// callTimeout bounds a call of MoneyKit. An exchange goes on when the user closes the page.
+const callTimeout = 30 * time.Second
 
-// app is the back end.
+// attemptTag comes before the attempt's ID in the tag that its link has at MoneyKit.
+const attemptTag = "attempt:"
+
+// An app is the back end.
 type app struct {
 	client     *api.Client
-	store      store
-	base       string // its own origin
-	connectURL string // Connect's
+	store      *store
+	origin     string // under which browsers and MoneyKit reach it
+	connectURL string // the origin that serves Connect
 	log        *slog.Logger
+	now        func() time.Time
+	stopping   <-chan struct{} // closed when the server is about to stop
 }
 
-func newApp(client *api.Client, store store, base, connectURL string, log *slog.Logger) http.Handler {
-	a := &app{client, store, base, connectURL, log}
+func (a *app) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", a.servePage)
-	mux.HandleFunc("GET /oauth", a.servePage) // where banks with a page of their own send the user back to
-	mux.HandleFunc("GET /linking/links", a.serveLinks)
+	mux.HandleFunc("GET /oauth/{id}", a.servePage) // where banks with a page of their own send the user back to
+	mux.HandleFunc("GET /linking/changes", a.serveChanges)
 	mux.HandleFunc("POST /linking/session", a.createSession)
 	mux.HandleFunc("POST /linking/exchange-token", a.exchangeToken)
 	mux.Handle("GET /static/", http.FileServerFS(static))
 	return a.protect(mux)
 }
 
-// createSession starts a link session for the user, or one that connects a link of the user's again.
+// createSession starts a link session for the user: for a new link, or to connect a link of the user's again. The
+// attempt is stored first, so that nothing that MoneyKit sends about its link is about an attempt unknown here.
 func (a *app) createSession(w http.ResponseWriter, r *http.Request) {
 	var in struct {
-		ID int64 `json:"id"` // of the row to connect again; 0 for a new link
+		Reconnect string `json:"reconnect"` // the ID of the attempt that led to the link; empty for a new link
 	}
 	user, ok := read(w, r, &in)
 	if !ok {
 		return
 	}
+	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
+	defer cancel()
+	next := attempt{ID: rand.Text(), User: user}
 	request := gen.CreateLinkSessionRequest{
 		CustomerUser: gen.LinkSessionCustomerUser{ID: user},
-		RedirectURI:  a.base + "/oauth",
+		RedirectURI:  a.origin + "/oauth/" + next.ID,
+		LinkTags:     []string{attemptTag + next.ID},
 		Settings: gen.LinkSessionSettingOverrides{Products: gen.ProductsSettings{
 			Transactions: &gen.TransactionsProductSettings{RequirePermission: true, Reason: "show you where your money goes"},
 			Identity:     &gen.ProductSettings{Reason: "fill in your name and address for you"},
 		}},
 		ConnectFeatures: gen.MoneyKitConnectFeatures{DuplicateInstitutionWarning: true, IssueReporter: true},
 	}
-	if in.ID != 0 {
-		existing, err := a.store.find(r.Context(), user, in.ID)
-		if err != nil || !existing.Exchanged() {
-			reply(w, http.StatusNotFound, "not_found", "There is no such link. Reload the page.")
+	if in.Reconnect != "" {
+		linked, err := a.store.find(ctx, user, in.Reconnect)
+		if err != nil || linked.LinkID == "" {
+			a.notFound(w, err)
 			return
 		}
-		request.ExistingLinkID = existing.LinkID
+		request.ExistingLinkID, next.Institution = linked.LinkID, linked.Institution
 	}
-	session, err := a.client.CreateLinkSession(r.Context(), request)
+	if err := a.store.create(ctx, next); err != nil {
+		a.fail(w, err, http.StatusInternalServerError, "try_again", "Linking is not possible right now. Nothing was changed; please try again later.")
+		return
+	}
+	session, err := a.client.CreateLinkSession(ctx, request)
 	switch {
 	case err == nil:
-		reply(w, http.StatusOK, "link_session_token", session.LinkSessionToken)
+		write(w, http.StatusOK, response{Kind: "session", ID: next.ID, LinkSessionToken: session.LinkSessionToken})
 	case errors.Is(err, api.ErrRateLimited):
 		a.fail(w, err, http.StatusTooManyRequests, "try_again", "That was a little fast. Wait a minute, then try again.")
-	case errors.Is(err, api.ErrValidation) && in.ID != 0:
+	case errors.Is(err, api.ErrValidation) && in.Reconnect != "":
 		a.fail(w, err, http.StatusConflict, "unknown_link", "MoneyKit does not know this link any more. Link the bank again.")
 	default:
 		a.fail(w, err, http.StatusBadGateway, "try_again", "Linking is not possible right now. Nothing was changed; please try again later.")
 	}
 }
 
-// exchangeToken exchanges what Connect gave to the page for a link, and stores it. The token is stored before it is
-// sent: whatever happens then, a user who looks again gets the link, or is told what became of it.
+// exchangeToken exchanges what Connect gave to the page for a link. The token is stored before it is sent, so that the
+// user can finish later whatever happens here.
 func (a *app) exchangeToken(w http.ResponseWriter, r *http.Request) {
 	var in struct {
-		ExchangeableToken string `json:"exchangeable_token"`
-		ID                int64  `json:"id"` // of the row to look into again, in place of a token
+		ID                string `json:"id"`                 // of the attempt
+		ExchangeableToken string `json:"exchangeable_token"` // empty to use the one that is stored
+		Institution       string `json:"institution"`        // its name, shown until MoneyKit sends it
 	}
 	user, ok := read(w, r, &in)
 	if !ok {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), exchangeTimeout)
-	defer cancel()
-	if in.ID != 0 {
-		known, err := a.store.find(ctx, user, in.ID)
-		if err != nil {
-			reply(w, http.StatusNotFound, "not_found", "There is no such link. Reload the page.")
-			return
+	ctx := context.WithoutCancel(r.Context())
+	var exchange bool
+	current, err := a.store.update(ctx, in.ID, func(t *attempt) error {
+		if t.User != user {
+			return sql.ErrNoRows
 		}
-		in.ExchangeableToken = known.ExchangeableToken
-	}
-	if in.ExchangeableToken == "" {
-		reply(w, http.StatusBadRequest, "bad_request", "exchangeable_token is missing.")
-		return
-	}
-	before, err := a.store.begin(ctx, user, in.ExchangeableToken)
+		exchange = t.begin(in.ExchangeableToken, in.Institution, a.now())
+		return nil
+	})
 	if err != nil {
-		a.fail(w, err, http.StatusInternalServerError, "try_again", "Your link could not be stored. Please try again in a moment.")
+		a.notFound(w, err)
 		return
 	}
-	if before.Exchanged() {
-		reply(w, http.StatusOK, "linked", before.Institution+" is linked.")
-		return
-	}
-	result, err := a.client.ExchangeToken(ctx, gen.ExchangeTokenRequest{ExchangeableToken: in.ExchangeableToken})
-	if err == nil {
-		err = a.store.exchanged(ctx, user, before.ID, result.Link)
-		if err != nil { // the log is all that is left to keep the link in
-			a.log.Error("link not stored", "user", user, "link_id", result.Link.LinkID, "error", err)
-			reply(w, http.StatusInternalServerError, "unconfirmed", "Your bank is linked, but we could not store it. We have been told and will put it right.")
+	if exchange {
+		bounded, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		result, failure := a.client.ExchangeToken(bounded, gen.ExchangeTokenRequest{ExchangeableToken: current.ExchangeableToken})
+		if failure != nil {
+			a.log.Warn("exchange", "attempt", in.ID, "error", failure)
+		}
+		current, err = a.store.update(ctx, in.ID, func(t *attempt) error { return t.end(result, failure, a.now()) })
+		if err != nil {
+			a.log.Error("the outcome of an exchange was not stored", "attempt", in.ID, "link_id", linkID(result), "error", err)
+			write(w, http.StatusInternalServerError, response{Kind: "unconfirmed", Message: unconfirmed})
 			return
 		}
-		reply(w, http.StatusOK, "linked", result.Link.InstitutionName+" is linked.")
+	} else if current.status(a.now()) == statusNone {
+		write(w, http.StatusBadRequest, response{Kind: "bad_request", Message: "exchangeable_token is missing."})
 		return
 	}
-	invalid := errors.Is(err, api.ErrInvalidTokenExchange)
-	sentBefore := before.State != statePending
-	switch {
-	case errors.Is(err, api.ErrOutcomeUnknown):
-		a.fail(w, err, http.StatusBadGateway, "unconfirmed", "MoneyKit's answer did not arrive, so we do not know yet whether your bank is linked. Nothing is lost: check again in a moment. Please do not link it a second time.")
-	case invalid && sentBefore: // an exchange takes place once: the earlier one did
-		err = errors.Join(err, a.store.setState(ctx, before.ID, stateUnidentified))
-		a.fail(w, err, http.StatusConflict, "unidentified", "Your bank is linked, but its details got lost on the way to us. Our support finds them by your reference, "+user+".")
-	case invalid:
-		err = errors.Join(err, a.store.forget(ctx, before.ID))
-		a.fail(w, err, http.StatusGone, "expired", "This took too long, and the bank was not linked. Please link it again.")
-	case sentBefore:
-		a.fail(w, err, http.StatusBadGateway, "unconfirmed", "MoneyKit cannot be reached, so we still do not know whether your bank is linked. Check again in a moment.")
+	a.writeStatus(w, current)
+}
+
+// linkID is for the log.
+func linkID(result *gen.ExchangeTokenResponse) string {
+	if result == nil {
+		return ""
+	}
+	return result.Link.LinkID
+}
+
+const unconfirmed = "MoneyKit’s response did not arrive, so we do not know yet whether your bank is linked. " +
+	"If it is, it appears below by itself. Please do not link it a second time."
+
+// writeStatus writes what the user needs to know of an attempt after an exchange.
+func (a *app) writeStatus(w http.ResponseWriter, t attempt) {
+	switch t.status(a.now()) {
+	case statusLinked:
+		name := t.Institution
+		if name == "" {
+			name = "Your bank"
+		}
+		write(w, http.StatusOK, response{Kind: "linked", Message: name + " is linked."})
+	case statusUnconfirmed:
+		write(w, http.StatusAccepted, response{Kind: "unconfirmed", Message: unconfirmed})
+	case statusLost:
+		write(w, http.StatusAccepted, response{Kind: "lost", Message: "MoneyKit has not confirmed this link. If your bank is linked, its details got lost on the way to us: " +
+			"our support finds them by your reference, " + t.User + ". Otherwise, please link your bank again."})
+	case statusReady:
+		write(w, http.StatusBadGateway, response{Kind: "try_again", Message: "MoneyKit cannot be reached at the moment. You need not go through your bank again: just try again in a moment."})
 	default:
-		err = errors.Join(err, a.store.setState(ctx, before.ID, statePending))
-		a.fail(w, err, http.StatusBadGateway, "try_again", "MoneyKit cannot be reached at the moment. You need not go through your bank again: just try again in a moment.")
+		write(w, http.StatusGone, response{Kind: "expired", Message: "This took too long, and the bank was not linked. Please link it again."})
 	}
 }
 
-// fail logs what happened, which api's errors do without secrets, and tells the user what to do.
+// notFound writes why an attempt was not found.
+func (a *app) notFound(w http.ResponseWriter, err error) {
+	if err == nil || errors.Is(err, sql.ErrNoRows) {
+		write(w, http.StatusNotFound, response{Kind: "not_found", Message: "There is no such link. Reload the page."})
+		return
+	}
+	a.fail(w, err, http.StatusInternalServerError, "try_again", "Plainbook has a problem. Please try again in a moment.")
+}
+
+// fail logs an error, which has no secret in it, and writes what the user can do.
 func (a *app) fail(w http.ResponseWriter, err error, status int, kind, message string) {
 	a.log.Warn("linking", "kind", kind, "error", err)
-	reply(w, status, kind, message)
+	write(w, status, response{Kind: kind, Message: message})
 }
 
-func reply(w http.ResponseWriter, status int, kind, value string) {
+// A response is what the page's script gets.
+type response struct {
+	Kind             string `json:"kind"`
+	Message          string `json:"message,omitempty"` // for the user
+	ID               string `json:"id,omitempty"`
+	LinkSessionToken string `json:"link_session_token,omitempty"`
+}
+
+func write(w http.ResponseWriter, status int, body response) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"kind": kind, "value": value}) // an error: the browser is gone
+	_ = json.NewEncoder(w).Encode(body) // an error: the browser is gone
 }

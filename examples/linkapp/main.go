@@ -1,10 +1,10 @@
 // Linkapp is a web application in which a user links a bank account: the whole flow, from the button to the link in a
 // database.
 //
-//	linkapp [-addr host:port] [-db file]
+//	linkapp [-addr host:port] [-db file] [-origin URL]
 //
-// It talks to the MoneyKit at MONEYKIT_URL, with MONEYKIT_CLIENT_ID and MONEYKIT_CLIENT_SECRET, or to a sandbox of its
-// own where that is not set. The links are kept in an SQLite file.
+// It uses the MoneyKit at MONEYKIT_URL, with MONEYKIT_CLIENT_ID and MONEYKIT_CLIENT_SECRET, or a sandbox of its own where
+// that is not set. Links are kept in an SQLite file, which several processes may share.
 package main
 
 import (
@@ -25,16 +25,22 @@ import (
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 picks a free one")
 	db := flag.String("db", "linkapp.db", "SQLite `file` for the links")
+	origin := flag.String("origin", "", "`URL` under which browsers and MoneyKit reach the server, such as https://app.example (default http:// and the address)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr, *db, os.Stdout); err != nil {
+	if err := run(ctx, *addr, *db, *origin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "linkapp:", err)
 		os.Exit(1) //nolint:gocritic // the process ends anyway
 	}
 }
 
-func run(ctx context.Context, addr, db string, out io.Writer) (err error) {
+func run(ctx context.Context, addr, db, origin string, out io.Writer) (err error) {
+	if origin != "" {
+		if origin, err = parseOrigin(origin); err != nil {
+			return fmt.Errorf("-origin: %w", err)
+		}
+	}
 	store, err := openStore(db)
 	if err != nil {
 		return err
@@ -49,15 +55,13 @@ func run(ctx context.Context, addr, db string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	base := "http://" + listener.Addr().String()
-	if tcp, ok := listener.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
-		base = fmt.Sprintf("http://localhost:%d", tcp.Port)
+	if origin == "" {
+		if origin, err = originOf(listener.Addr()); err != nil {
+			return err
+		}
 	}
-	server := &http.Server{
-		Handler:           newApp(mk.client, store, base, mk.connectURL, slog.Default()),
-		ReadHeaderTimeout: 10 * time.Second,
-	}
-	fmt.Fprintf(out, "Linkapp uses %s and keeps links in %s.\nOpen %s\n", mk.name, db, base)
+	server := newServer(&app{client: mk.client, store: store, origin: origin, connectURL: mk.connectURL, log: slog.Default(), now: time.Now})
+	fmt.Fprintf(out, "Linkapp uses %s and keeps links in %s.\nOpen %s\n", mk.name, db, origin)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -65,8 +69,23 @@ func run(ctx context.Context, addr, db string, out io.Writer) (err error) {
 		return err
 	case <-ctx.Done():
 	}
-	// An exchange that is under way is waited for: it cannot be made a second time.
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
+	// A running exchange is waited for, since it cannot be made a second time.
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*callTimeout)
 	defer cancel()
 	return server.Shutdown(bounded)
+}
+
+// newServer returns a server that no slow client can hold up.
+func newServer(a *app) *http.Server {
+	stopping, stop := context.WithCancel(context.Background())
+	a.stopping = stopping.Done()
+	server := &http.Server{
+		Handler:           a.handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      callTimeout + 15*time.Second, // a handler waits for MoneyKit before it writes
+		IdleTimeout:       time.Minute,
+	}
+	server.RegisterOnShutdown(stop)
+	return server
 }

@@ -3,16 +3,34 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/moneykit/moneykit-go/api"
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-// The program, on the sandbox of its own and on one of the environment.
+// opened returns the URL that the program prints.
+func opened(t *testing.T, out io.Reader) string {
+	t.Helper()
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if url, ok := strings.CutPrefix(lines.Text(), "Open http://"); ok {
+			return "http://" + url
+		}
+	}
+	t.Fatal("the program ended")
+	return ""
+}
+
+// The program, with a sandbox of its own and with one of the environment.
 func TestRun(t *testing.T) {
 	mk := sandbox.Start(t)
 	for name, env := range map[string][3]string{
@@ -20,21 +38,14 @@ func TestRun(t *testing.T) {
 		"one that is set": {mk.URL + "/", mk.ClientID, mk.ClientSecret},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Setenv("MONEYKIT_URL", env[0])
-			t.Setenv("MONEYKIT_CLIENT_ID", env[1])
-			t.Setenv("MONEYKIT_CLIENT_SECRET", env[2])
+			t.Setenv(api.EnvURL, env[0])
+			t.Setenv(api.EnvClientID, env[1])
+			t.Setenv(api.EnvClientSecret, env[2])
 			ctx, cancel := context.WithCancel(t.Context())
 			read, write := io.Pipe()
 			ended := make(chan error, 1)
-			go func() { ended <- run(ctx, "127.0.0.1:0", filepath.Join(t.TempDir(), "links.db"), write) }()
-			var url string
-			for lines := bufio.NewScanner(read); url == "" && lines.Scan(); {
-				url, _ = strings.CutPrefix(lines.Text(), "Open ")
-				if !strings.HasPrefix(url, "http://") {
-					url = ""
-				}
-			}
-			res, err := http.Get(url)
+			go func() { ended <- run(ctx, "127.0.0.1:0", filepath.Join(t.TempDir(), "links.db"), "", write) }()
+			res, err := http.Get(opened(t, read))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -55,20 +66,50 @@ func TestRun(t *testing.T) {
 }
 
 func TestRunFails(t *testing.T) {
-	t.Setenv("MONEYKIT_URL", "")
-	for name, test := range map[string]struct{ addr, db, url, want string }{
-		"address":     {"nowhere", filepath.Join(t.TempDir(), "a.db"), "", "nowhere"},
-		"database":    {"127.0.0.1:0", t.TempDir() + "/missing/a.db", "", "missing/a.db"},
-		"credentials": {"127.0.0.1:0", filepath.Join(t.TempDir(), "a.db"), "http://127.0.0.1:1", "MONEYKIT_CLIENT_ID"},
+	t.Setenv(api.EnvURL, "")
+	for name, test := range map[string]struct{ addr, db, origin, url, want string }{
+		"address":     {"nowhere", filepath.Join(t.TempDir(), "a.db"), "", "", "nowhere"},
+		"database":    {"127.0.0.1:0", t.TempDir() + "/missing/a.db", "", "", "missing/a.db"},
+		"no database": {"127.0.0.1:0", "main.go", "", "", "main.go"},
+		"origin":      {"127.0.0.1:0", filepath.Join(t.TempDir(), "a.db"), "app.example", "", `-origin: "app.example" is not an origin such as https://app.example`},
+		"credentials": {"127.0.0.1:0", filepath.Join(t.TempDir(), "a.db"), "", "http://127.0.0.1:1", "MONEYKIT_CLIENT_ID"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Setenv("MONEYKIT_URL", test.url)
-			err := run(t.Context(), test.addr, test.db, io.Discard)
+			t.Setenv(api.EnvURL, test.url)
+			err := run(t.Context(), test.addr, test.db, test.origin, io.Discard)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
+}
+
+// startProcess starts the program as a process of its own on w's database, and returns its URL.
+func (w *world) startProcess() string {
+	w.t.Helper()
+	program := exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-db", w.db)
+	program.Env = append(os.Environ(), "LINKAPP_TEST_PROGRAM=1", api.EnvURL+"="+w.moneykit, api.EnvClientID+"="+w.mk.ClientID, api.EnvClientSecret+"="+w.mk.ClientSecret)
+	program.Stderr = w.log
+	out, err := program.StdoutPipe()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := program.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		if err := errors.Join(program.Process.Signal(os.Interrupt), program.Wait()); err != nil {
+			w.t.Errorf("the program: %v: %s", err, w.log)
+		}
+	})
+	return opened(w.t, out)
+}
+
+func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	order := w.order()
+	w.rejectedBesideTheLink(order, w.startProcess(), w.startProcess())
 }
 
 func TestConnectURL(t *testing.T) {
@@ -82,5 +123,35 @@ func TestConnectURL(t *testing.T) {
 		if got := connectURL(base); got != want {
 			t.Errorf("%s: %s", base, got)
 		}
+	}
+}
+
+// A client that sends its body slowly, or reads slowly, does not hold a connection for ever.
+func TestSlowClient(t *testing.T) {
+	t.Parallel()
+	server := newServer(&app{origin: "http://app.example"})
+	if server.ReadHeaderTimeout <= 0 || server.ReadTimeout <= 0 || server.IdleTimeout <= 0 || server.WriteTimeout <= callTimeout {
+		t.Errorf("timeouts: %+v", server)
+	}
+	server.ReadTimeout = 50 * time.Millisecond
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST /linking/session HTTP/1.1\r\nHost: app.example\r\nCookie: "+cookieName+"=x\r\n"+
+		"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := io.ReadAll(conn) // until the server closes the connection
+	if err != nil || !strings.HasPrefix(string(response), "HTTP/1.1 400 ") {
+		t.Errorf("%v: %s", err, response)
 	}
 }

@@ -34,7 +34,7 @@ func connectMoneyKit() (moneyKit, error) {
 	return moneyKit{client, server.URL, "a sandbox in memory", server.Close}, err
 }
 
-// connectURL is where Connect is: on a host of its own at MoneyKit, and beside the API in a sandbox.
+// connectURL returns where Connect is: on a host of its own at MoneyKit, and beside the API in a sandbox.
 func connectURL(base string) string {
 	u, err := url.Parse(base)
 	if err != nil || u.Hostname() == "api.moneykit.com" {

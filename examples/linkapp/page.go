@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"embed"
 	"html/template"
 	"net/http"
@@ -14,25 +15,38 @@ var (
 	page     = template.Must(template.New("page.html").Parse(pageHTML))
 )
 
+// A row is an attempt as the page lists it.
+type row struct {
+	attempt
+	Status status
+}
+
+// Initial is the first letter of the institution's name.
+func (r row) Initial() string {
+	for _, letter := range r.Institution {
+		return string(letter)
+	}
+	return "?"
+}
+
 func (a *app) servePage(w http.ResponseWriter, r *http.Request) {
-	links, err := a.store.list(r.Context(), signIn(w, r))
-	a.render(w, "page.html", map[string]any{"ConnectURL": a.connectURL, "Links": links}, err)
-}
-
-// serveLinks serves the page's list, for when it has changed.
-func (a *app) serveLinks(w http.ResponseWriter, r *http.Request) {
-	links, err := a.store.list(r.Context(), signIn(w, r))
-	a.render(w, "links", links, err)
-}
-
-func (a *app) render(w http.ResponseWriter, name string, data any, err error) {
+	rows, err := a.rows(r.Context(), a.signIn(w, r))
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	if err == nil {
-		err = page.ExecuteTemplate(w, name, data)
+		err = page.Execute(w, map[string]any{"ConnectURL": a.connectURL, "Rows": rows})
 	}
 	if err != nil {
 		a.log.Error("page", "error", err)
 		http.Error(w, "The page cannot be shown at the moment.", http.StatusInternalServerError)
 	}
+}
+
+// rows returns the user's attempts for the page.
+func (a *app) rows(ctx context.Context, user string) (rows []row, err error) {
+	attempts, err := a.store.list(ctx, user)
+	for _, t := range attempts {
+		rows = append(rows, row{t, t.status(a.now())})
+	}
+	return rows, err
 }

@@ -5,21 +5,26 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
 
 const cookieName = "linkapp_session"
 
-// protect answers requests only under the application's own origin, refuses those that other sites make a browser
-// send, and lets the page load and do what linking takes and nothing else.
+// protect serves only requests to the application's own origin, rejects those that other sites make a browser send, and
+// lets the page load and do what linking takes and nothing else.
 func (a *app) protect(next http.Handler) http.Handler {
 	crossOrigin := http.NewCrossOriginProtection()
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, http.StatusForbidden, "cross_origin", "This request came from another site.")
+		write(w, http.StatusForbidden, response{Kind: "cross_origin", Message: "This request came from another site."})
 	}))
 	next = crossOrigin.Handler(next)
+	scheme, host, _ := strings.Cut(a.origin, "://")
+	port := ":" + defaultPort[scheme]
 	policy := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; " +
 		"form-action 'none'; frame-ancestors 'none'; frame-src " + a.connectURL
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -27,25 +32,45 @@ func (a *app) protect(next http.Handler) http.Handler {
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		switch {
-		case "http://"+r.Host == a.base:
+		case strings.EqualFold(strings.TrimSuffix(r.Host, port), host):
 			next.ServeHTTP(w, r)
 		case r.Method == http.MethodGet: // such as from localhost to 127.0.0.1, which are two sites to a browser
-			http.Redirect(w, r, a.base+"/", http.StatusFound)
+			http.Redirect(w, r, a.origin+"/", http.StatusFound)
 		default:
-			reply(w, http.StatusMisdirectedRequest, "wrong_host", "Open "+a.base+" instead.")
+			write(w, http.StatusMisdirectedRequest, response{Kind: "wrong_host", Message: "Open " + a.origin + " instead."})
 		}
 	})
 }
 
-// signIn returns the demo user of a browser: in place of a login, whoever holds the cookie. The id is not the cookie,
-// since it goes to MoneyKit, into the database and into logs.
-func signIn(w http.ResponseWriter, r *http.Request) string {
+var defaultPort = map[string]string{"http": "80", "https": "443"}
+
+// parseOrigin returns the origin of raw as browsers write it: without the scheme's default port.
+func parseOrigin(raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil || defaultPort[u.Scheme] == "" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return "", fmt.Errorf("%q is not an origin such as https://app.example", raw)
+	}
+	return u.Scheme + "://" + strings.ToLower(strings.TrimSuffix(u.Host, ":"+defaultPort[u.Scheme])), nil
+}
+
+// originOf returns the origin of a server that listens on addr.
+func originOf(addr net.Addr) (string, error) {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return parseOrigin(fmt.Sprintf("http://localhost:%d", tcp.Port))
+	}
+	return parseOrigin("http://" + addr.String())
+}
+
+// signIn returns the demo user of a browser: in place of a login, whoever holds the cookie. The user's ID is not the
+// cookie, since it goes to MoneyKit, into the database and into logs.
+func (a *app) signIn(w http.ResponseWriter, r *http.Request) string {
 	user := signedIn(r)
 	if user != "" {
 		return user
 	}
 	cookie := &http.Cookie{
 		Name: cookieName, Value: rand.Text(), Path: "/", MaxAge: int((365 * 24 * time.Hour).Seconds()), HttpOnly: true,
+		Secure:   strings.HasPrefix(a.origin, "https:"),
 		SameSite: http.SameSiteLaxMode, // a bank's redirect to /oauth is from another site
 	}
 	http.SetCookie(w, cookie)
@@ -65,18 +90,18 @@ func userOf(cookie *http.Cookie) string {
 	return "user-" + hex.EncodeToString(sum[:8])
 }
 
-// read reads the JSON body of a signed-in user's request, or answers why it cannot.
+// read reads the JSON body of a signed-in user's request, or writes why it cannot.
 func read(w http.ResponseWriter, r *http.Request, into any) (user string, ok bool) {
 	if user = signedIn(r); user == "" {
-		reply(w, http.StatusUnauthorized, "signed_out", "Your session is over. Reload the page.")
+		write(w, http.StatusUnauthorized, response{Kind: "signed_out", Message: "Your session is over. Reload the page."})
 		return "", false
 	}
 	if mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); mediaType != "application/json" {
-		reply(w, http.StatusUnsupportedMediaType, "bad_request", "The body must be application/json.")
+		write(w, http.StatusUnsupportedMediaType, response{Kind: "bad_request", Message: "The body must be application/json."})
 		return "", false
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(into); err != nil {
-		reply(w, http.StatusBadRequest, "bad_request", "The body must be a JSON object.")
+		write(w, http.StatusBadRequest, response{Kind: "bad_request", Message: "The body must be a JSON object."})
 		return "", false
 	}
 	return user, true

@@ -7,9 +7,11 @@ const message = document.getElementById("message");
 const openingTimeout = 20_000;
 
 let opener = null; // the button that Connect was opened with, while it is open
+let attempt = ""; // the ID of the attempt that Connect is open for
+let unconfirmed = ""; // the ID of an attempt that the user was told is not confirmed
 let watchdog;
 
-// say tells the user what happened; with again, there is a button that does it once more.
+// say shows what happened; with again, there is a button that does it once more.
 function say(text, kind = "", again = null) {
   message.className = kind;
   message.firstElementChild.textContent = text;
@@ -23,37 +25,49 @@ async function post(path, body) {
   try {
     response = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
   } catch {
-    return { kind: "try_again", value: "Plainbook cannot be reached. Check your connection and try again." };
+    return { kind: "try_again", message: "Plainbook cannot be reached. Check your connection and try again." };
   }
   try {
     return await response.json();
   } catch {
-    return { kind: "try_again", value: "Plainbook has a problem. Please try again in a moment." };
+    return { kind: "try_again", message: "Plainbook has a problem. Please try again in a moment." };
   }
 }
 
-async function refresh() {
-  try {
-    const response = await fetch("/linking/links");
-    if (response.ok) document.getElementById("links").innerHTML = await response.text();
-  } catch {
-    // The list stays as it was; what happened has been said already.
-  }
+// The server sends the list whenever it has changed, and the browser connects again when the connection ends.
+new EventSource("/linking/changes").onmessage = ({ data }) => {
+  const links = document.getElementById("links");
+  const focused = links.contains(document.activeElement) && document.activeElement.closest("[data-attempt]").dataset.attempt;
+  links.innerHTML = JSON.parse(data);
+  if (focused) (row(focused)?.querySelector("button") ?? document.getElementById("link")).focus();
+  showConfirmed();
+};
+
+const row = (id) => document.querySelector(`[data-attempt="${CSS.escape(id)}"]`);
+
+// showConfirmed replaces the message about an attempt that was not confirmed, once it is.
+function showConfirmed() {
+  const confirmed = row(unconfirmed);
+  if (confirmed?.dataset.status !== "linked") return;
+  unconfirmed = "";
+  say(`${confirmed.querySelector("strong").textContent} is linked.`, "good");
 }
 
-// start links a bank, or connects one again if there is an id.
-async function start(button, id) {
+// start links a bank, or connects one again if reconnect is the ID of the attempt that linked it.
+async function start(button, reconnect = "") {
   if (opener) return;
   opener = button;
   button.setAttribute("aria-busy", "true");
   say("Opening MoneyKit…");
-  const session = await post("/linking/session", id ? { id } : {});
-  if (session.kind !== "link_session_token") {
+  const session = await post("/linking/session", { reconnect });
+  if (session.kind !== "session") {
     close();
-    say(session.value, "bad");
+    say(session.message, "bad");
     return;
   }
-  open(() => (id ? moneykit.relink(session.value, reconnected, exited) : moneykit.link(session.value, linked, exited)));
+  attempt = session.id;
+  const token = session.link_session_token;
+  open(() => (reconnect ? moneykit.relink(token, reconnected, exited) : moneykit.link(token, linked, exited)));
 }
 
 // open runs the launcher, whose frame covers the page, and gives up on a frame in which nothing happens.
@@ -79,18 +93,19 @@ function close() {
   opener = null;
 }
 
-function linked(exchangeableToken) {
+function linked(exchangeableToken, institution) {
   // After a bank's own page in this tab it is continue() that ends, also when a link was connected again.
   if (typeof exchangeableToken !== "string") return reconnected(exchangeableToken);
   close();
-  exchange({ exchangeable_token: exchangeableToken });
+  exchange({ id: attempt, exchangeable_token: exchangeableToken, institution: institution.name });
 }
 
 async function exchange(body) {
   say("Finishing…");
-  const { kind, value } = await post("/linking/exchange-token", body);
-  say(value, kind === "linked" ? "good" : "bad", kind === "try_again" ? () => exchange(body) : null);
-  await refresh();
+  const { kind, message: text } = await post("/linking/exchange-token", body);
+  say(text, kind === "linked" ? "good" : "bad", kind === "try_again" ? () => exchange(body) : null);
+  unconfirmed = kind === "linked" ? "" : body.id;
+  showConfirmed(); // the event may have come first
 }
 
 function reconnected(institution) {
@@ -108,13 +123,14 @@ function exited(error) {
 document.addEventListener("click", ({ target }) => {
   const button = target.closest("button");
   if (button?.id === "link") start(button);
-  else if (button?.dataset.reconnect) start(button, Number(button.dataset.reconnect));
-  else if (button?.dataset.check) exchange({ id: Number(button.dataset.check) });
+  else if (button?.dataset.reconnect) start(button, button.dataset.reconnect);
+  else if (button?.dataset.check) exchange({ id: button.dataset.check });
 });
 
 // Back from a bank's own page: in the window that Connect opened for it, or in this tab.
-if (location.pathname === "/oauth") {
+if (location.pathname.startsWith("/oauth/")) {
   const returnedTo = location.href;
+  attempt = location.pathname.split("/")[2];
   history.replaceState(null, "", "/"); // what the bank sent along is used once
   if (window.opener) {
     say("You can close this window.");
