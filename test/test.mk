@@ -51,3 +51,6 @@ soak: ### Run the client under load and faults for SOAK (2m), and check every ou
 vuln: $(GOVULNCHECK) ### Look up known vulnerabilities, where vuln.go.dev can be reached
 	@out=$$($(GOVULNCHECK) $(WORKSPACE) 2>&1) && { echo "$$out"; exit 0; }; echo "$$out"; \
 	case "$$out" in *"fetching vulnerabilities"*) echo "Not checked: the vulnerability database cannot be reached.";; *) exit 1;; esac
+
+add-operation: ### Add an operation to a copy of the repository, as CONTRIBUTING.md says
+	test/add-operation/run
