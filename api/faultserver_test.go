@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -59,7 +60,9 @@ func (s *h2Stream) frame(kind, flags byte, stream uint32, payload []byte) {
 }
 
 // reset sends RST_STREAM.
-func (s *h2Stream) reset(code uint32) { s.frame(0x3, 0, s.id, binary.BigEndian.AppendUint32(nil, code)) }
+func (s *h2Stream) reset(code uint32) {
+	s.frame(0x3, 0, s.id, binary.BigEndian.AppendUint32(nil, code))
+}
 
 // goAway sends GOAWAY.
 func (s *h2Stream) goAway(lastStream, code uint32) {
@@ -72,7 +75,7 @@ func (s *h2Stream) blockBodies() { s.frame(0x4, 0, 0, []byte{0, 4, 0, 0, 0, 0}) 
 // respond sends a response. Header fields are name, value, …; names are lower-case.
 func (s *h2Stream) respond(status int, body string, header ...string) {
 	literal := func(b []byte, text string) []byte { return append(append(b, byte(len(text))), text...) } // shorter than 127
-	block := literal([]byte{0x08}, strconv.Itoa(status))                                                  // :status, not indexed
+	block := literal([]byte{0x08}, strconv.Itoa(status))                                                 // :status, not indexed
 	for i := 0; i < len(header); i += 2 {
 		block = literal(literal(append(block, 0), header[i]), header[i+1])
 	}
@@ -273,3 +276,6 @@ func sendReply(status int, body string, header ...string) http.HandlerFunc {
 		_, _ = io.WriteString(w, body)
 	}
 }
+
+// quiet is for servers whose clients are meant to break.
+var quiet = log.New(io.Discard, "", 0)
