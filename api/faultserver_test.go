@@ -157,8 +157,8 @@ func (s *h2Server) serve(conn net.Conn) {
 		s.mu.Unlock()
 	}()
 	const (
-		data, headers, settings, ping = 0x0, 0x1, 0x4, 0x6
-		endStream, ack                = 0x1, 0x1
+		data, headers, settings, ping, windowUpdate = 0x0, 0x1, 0x4, 0x6, 0x8
+		endStream, ack                              = 0x1, 0x1
 	)
 	if _, err := io.ReadFull(conn, make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))); err != nil {
 		return
@@ -189,6 +189,9 @@ func (s *h2Server) serve(conn net.Conn) {
 			} else {
 				open[id] = step
 			}
+		}
+		if kind == data && len(payload) > 0 { // for later requests on this connection
+			whole.frame(windowUpdate, 0, 0, binary.BigEndian.AppendUint32(nil, uint32(len(payload))))
 		}
 		if step, ok := open[id]; ok && (kind == data || kind == headers) && flags&endStream != 0 {
 			delete(open, id)

@@ -1,0 +1,182 @@
+package api_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/moneykit/moneykit-go/api"
+	"github.com/moneykit/moneykit-go/auth"
+	"github.com/moneykit/moneykit-go/gen"
+	"github.com/moneykit/moneykit-go/internal/secrettest"
+)
+
+// hugeErrorBodies are 1 MiB each, and made to cost as much as they can.
+func hugeErrorBodies() map[string]string {
+	const size = 1 << 20
+	list := func(entry string) string {
+		const open, end = `{"error_code":"api_error.request.validation_failed","validation_errors":[`, `]}`
+		n := (size - len(open) - len(end) + 1) / (len(entry) + 1)
+		return open + strings.TrimSuffix(strings.Repeat(entry+",", n), ",") + end
+	}
+	text := func(part string) string {
+		return `{"error_code":"x","error_message":"` + strings.Repeat(part, (size-50)/len(part)) + `"}`
+	}
+	deep := strings.Repeat("[", 5000)
+	return map[string]string{
+		"empty entries":        list(`{}`),
+		"null entries":         list(`null`),
+		"one long location":    list(`{"location":[` + strings.TrimSuffix(strings.Repeat("0,", 500_000), ",") + `]}`),
+		"objects as location":  list(`{"location":[` + strings.TrimSuffix(strings.Repeat("{},", 300_000), ",") + `]}`),
+		"nested location":      list(`{"location":[` + deep + strings.Repeat("]", 5000) + `]}`),
+		"entries with text":    list(`{"location":["body","a"],"message":"m","type":"t"}`),
+		"a long message":       text("x"),
+		"secrets":              text(secretToken + " "),
+		"nearly secrets":       text(secretToken[:len(secretToken)-1]),
+		"control characters":   text(`\u0007`),
+		"bidirectional ones":   text("\u202e"),
+		"quotes":               text(`\"`),
+		"HTML":                 "<html>" + strings.Repeat("<p>", size/3-2),
+		"message that repeats": list(`{"message":"` + strings.Repeat(secretToken, 1000) + `"}`),
+	}
+}
+
+// An error's parts are bounded, however many an error body has.
+func TestHugeErrorBody(t *testing.T) {
+	t.Parallel()
+	for name, body := range hugeErrorBodies() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if len(body) > api.DefaultMaxBodySize {
+				t.Fatalf("the body has %d bytes", len(body))
+			}
+			rt, _ := inMemory(responds(422, body))
+			_, err := do(t.Context(), newClient(t, memoryURL, rt), exchangeOp)
+			var e *api.Error
+			if !errors.As(err, &e) || e.StatusCode != 422 || len(e.Body) != len(body) {
+				t.Fatalf("got %.300v", err)
+			}
+			if n := len(e.ValidationErrors); n > 1000 {
+				t.Errorf("%d ValidationErrors, want 1000 at most", n)
+			}
+			for _, v := range e.ValidationErrors {
+				if len(v.Location) > 100 || len(v.Message) > 10_000 || len(fmt.Sprint(v.Location)) > 10_000 {
+					t.Errorf("an entry with a location of %d items and a message of %d bytes", len(v.Location), len(v.Message))
+				}
+			}
+			if n := len(err.Error()); n > 50_000 || strings.Contains(err.Error(), secretToken) {
+				t.Errorf("an error of %d bytes", n)
+			}
+			printable(t, errors.New(e.Message+e.Code))
+		})
+	}
+}
+
+// BenchmarkErrorBody is the time of a call that gets 1 MiB of error body.
+func BenchmarkErrorBody(b *testing.B) {
+	for name, body := range hugeErrorBodies() {
+		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
+			rt, _ := inMemory(responds(422, body))
+			client := newClient(b, memoryURL, rt)
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				if _, err := do(b.Context(), client, exchangeOp); err == nil || len(err.Error()) == 0 {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+type pointerTransport struct{ base http.RoundTripper }
+
+func (t *pointerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	return t.base.RoundTrip(r)
+}
+
+// A transport that is nil, but has a type, is an error, and no panic.
+func TestTypedNilTransport(t *testing.T) {
+	t.Parallel()
+	for name, rt := range map[string]http.RoundTripper{
+		"http.Transport": (*http.Transport)(nil), "pointer": (*pointerTransport)(nil), "func": roundTripFunc(nil),
+	} {
+		client, err := api.New(auth.StaticToken("t"), api.WithBaseURL(memoryURL), api.WithHTTPClient(&http.Client{Transport: rt}))
+		if client != nil || err == nil || !strings.Contains(err.Error(), "WithHTTPClient") || !strings.Contains(err.Error(), "nil") {
+			t.Errorf("%s: %v, %v; want an error that names WithHTTPClient and says nil", name, client, err)
+		}
+	}
+}
+
+// The JSON form of a secret, which is what was sent, is redacted as the secret itself is, and so is what a server or a
+// transport makes of it.
+func TestJSONFormOfSecretIsRedacted(t *testing.T) {
+	t.Parallel()
+	const secret = `tok&en<with>"quotes"`
+	sent, err := json.Marshal(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := strings.Trim(string(sent), `"`)
+	guard := secrettest.New(t, secret, form)
+	for _, echo := range []string{secret, form, `{"exchangeable_token":"` + form + `"}`, strings.Trim(fmt.Sprintf("%q", secret), `"`)} {
+		body, _ := json.Marshal(gen.ValidationErrorResponse{
+			ErrorCode: "code " + echo, ErrorMessage: "you sent " + echo, DocumentationURL: "https://x.example/" + echo,
+			ValidationErrors: []gen.ValidationError{
+				{Location: []any{"body", 1}, Message: "fine", Type: "fine"},
+				{Location: []any{"body", echo, map[string]any{echo: echo}}, Message: echo, Type: echo}, // not only in the first
+			},
+		})
+		for _, step := range []memoryStep{
+			responds(422, string(body), "X-Request-Id", "id "+echo),
+			responds(201, string(body)),
+			responds(201, `{"link":{"last_synced_at":`+string(mustJSON(echo))+`}}`),
+			responds(201, `{"link":{"link_id":"mk_1","last_synced_at":`+string(mustJSON(echo))+`,"state":[`+string(mustJSON(echo))+`]}}`),
+			responds(201, `{"link":{"last_synced_at":"`+form+`"`),
+			failsRead(errors.New("cannot send " + echo)),
+			failsRead(&net.OpError{Op: "write", Err: errors.New(echo)}),
+		} {
+			rt, _ := inMemory(step)
+			var logged strings.Builder
+			client := newClient(t, memoryURL, rt, api.WithLogger(slog.New(slog.NewTextHandler(io.MultiWriter(&logged, guard), nil))))
+			_, err := client.ExchangeToken(t.Context(), gen.ExchangeTokenRequest{ExchangeableToken: secret})
+			if err != nil {
+				guard.Show(err)
+				printable(t, err)
+			}
+		}
+	}
+}
+
+func mustJSON(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return data
+}
+
+// Characters that change the order of text (Unicode's Bidi_Control) could make an error say something else.
+func TestNoBidirectionalControls(t *testing.T) {
+	t.Parallel()
+	const bidi = "a\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069b"
+	body, _ := json.Marshal(gen.ValidationErrorResponse{
+		ErrorCode: bidi, ErrorMessage: bidi, DocumentationURL: bidi,
+		ValidationErrors: []gen.ValidationError{{Location: []any{bidi}, Message: bidi, Type: bidi}},
+	})
+	for _, step := range []memoryStep{responds(422, string(body), "X-Request-Id", bidi), failsRead(errors.New(bidi)), failsUnread(&net.OpError{Op: "dial", Err: errors.New(bidi)})} {
+		rt, _ := inMemory(step)
+		_, err := do(t.Context(), newClient(t, memoryURL, rt), exchangeOp)
+		printable(t, err)
+		var e *api.Error
+		if !errors.As(err, &e) {
+			t.Fatal(err)
+		}
+		printable(t, fmt.Errorf("%s %s %s %s %v", e.Code, e.Message, e.DocumentationURL, e.RequestID, e.ValidationErrors))
+	}
+}
