@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -289,7 +290,7 @@ func (s *modelServer) inMemory(http2 bool, op *string) (rt *http.Transport, stop
 		return rt, func() { rt.CloseIdleConnections(); srv.stop() }
 	}
 	rt = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-		client, server := net.Pipe() // which has the deadlines that net/http's server needs
+		client, server := memoryConns()
 		return client, l.deliver(server)
 	}}
 	srv := &http.Server{Handler: s, ErrorLog: quiet}
@@ -390,6 +391,7 @@ type memoryBuffer struct {
 	filled *sync.Cond
 	data   bytes.Buffer
 	closed bool
+	late   bool // the deadline for reading has passed
 }
 
 func newMemoryBuffer() *memoryBuffer {
@@ -412,8 +414,11 @@ type memoryConn struct {
 func (c *memoryConn) Read(p []byte) (int, error) {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
-	for c.in.data.Len() == 0 && !c.in.closed {
+	for c.in.data.Len() == 0 && !c.in.closed && !c.in.late {
 		c.in.filled.Wait()
+	}
+	if c.in.late {
+		return 0, os.ErrDeadlineExceeded
 	}
 	return c.in.data.Read(p)
 }
@@ -428,9 +433,18 @@ func (c *memoryConn) Write(p []byte) (int, error) {
 	return c.out.data.Write(p)
 }
 
+// SetReadDeadline knows only the past and never, which is all that net/http's server sets by itself: to wake a reader, and to
+// go on.
+func (c *memoryConn) SetReadDeadline(deadline time.Time) error {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	c.in.late = !deadline.IsZero()
+	c.in.filled.Broadcast()
+	return nil
+}
+
 func (c *memoryConn) Close() error                     { c.in.close(); c.out.close(); return nil }
 func (c *memoryConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
 func (c *memoryConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
 func (c *memoryConn) SetDeadline(time.Time) error      { return nil }
-func (c *memoryConn) SetReadDeadline(time.Time) error  { return nil }
 func (c *memoryConn) SetWriteDeadline(time.Time) error { return nil }
