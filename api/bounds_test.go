@@ -117,15 +117,15 @@ func TestTypedNilTransport(t *testing.T) {
 // transport makes of it.
 func TestJSONFormOfSecretIsRedacted(t *testing.T) {
 	t.Parallel()
-	const secret = `tok&en<with>"quotes"`
+	const secret = `tok&en<with>"quotes"inside`
 	sent, err := json.Marshal(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	form := strings.Trim(string(sent), `"`)
+	form := string(sent[1 : len(sent)-1])
 	guard := secrettest.New(t, secret, form)
 	for _, echo := range []string{secret, form, `{"exchangeable_token":"` + form + `"}`, strings.Trim(fmt.Sprintf("%q", secret), `"`)} {
-		body, _ := json.Marshal(gen.ValidationErrorResponse{
+		body, _ := json.Marshal(gen.HTTPValidationError{
 			ErrorCode: "code " + echo, ErrorMessage: "you sent " + echo, DocumentationURL: "https://x.example/" + echo,
 			ValidationErrors: []gen.ValidationError{
 				{Location: []any{"body", 1}, Message: "fine", Type: "fine"},
@@ -135,8 +135,8 @@ func TestJSONFormOfSecretIsRedacted(t *testing.T) {
 		for _, step := range []memoryStep{
 			responds(422, string(body), "X-Request-Id", "id "+echo),
 			responds(201, string(body)),
-			responds(201, `{"link":{"last_synced_at":`+string(mustJSON(echo))+`}}`),
-			responds(201, `{"link":{"link_id":"mk_1","last_synced_at":`+string(mustJSON(echo))+`,"state":[`+string(mustJSON(echo))+`]}}`),
+			responds(201, `{"link":{"last_synced_at":"`+form+`"}}`),
+			responds(201, `{"link":{"link_id":"mk_1","last_synced_at":"`+form+`","state":["`+form+`"]}}`),
 			responds(201, `{"link":{"last_synced_at":"`+form+`"`),
 			failsRead(errors.New("cannot send " + echo)),
 			failsRead(&net.OpError{Op: "write", Err: errors.New(echo)}),
@@ -153,19 +153,11 @@ func TestJSONFormOfSecretIsRedacted(t *testing.T) {
 	}
 }
 
-func mustJSON(v any) []byte {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return data
-}
-
 // Characters that change the order of text (Unicode's Bidi_Control) could make an error say something else.
 func TestNoBidirectionalControls(t *testing.T) {
 	t.Parallel()
 	const bidi = "a\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069b"
-	body, _ := json.Marshal(gen.ValidationErrorResponse{
+	body, _ := json.Marshal(gen.HTTPValidationError{
 		ErrorCode: bidi, ErrorMessage: bidi, DocumentationURL: bidi,
 		ValidationErrors: []gen.ValidationError{{Location: []any{bidi}, Message: bidi, Type: bidi}},
 	})

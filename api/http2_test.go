@@ -232,13 +232,6 @@ func TestIdempotencyKeyDoesNotRepeat(t *testing.T) {
 					return nil
 				})}
 			},
-			"method of a transport": func(rt http.RoundTripper) (http.RoundTripper, []api.Option) {
-				return roundTripFunc(func(r *http.Request) (*http.Response, error) {
-					r = r.Clone(r.Context())
-					r.Method = http.MethodOptions
-					return rt.RoundTrip(r)
-				}), nil
-			},
 		} {
 			t.Run(key+" "+name, func(t *testing.T) {
 				t.Parallel()

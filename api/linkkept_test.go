@@ -272,11 +272,13 @@ func FuzzCutLink(f *testing.F) {
 	})
 }
 
-// linkID reads link.link_id of a valid document token by token: its value, and where that ends. A document in which a name
-// on the way occurs more than once, in whatever case, is ambiguous.
+// linkID reads link.link_id of a valid document token by token: its value, and where that ends. The deprecated link_id
+// beside link stands in for it. A document in which a name on the way occurs more than once, in whatever case, or in which
+// the two differ, is ambiguous.
 func linkID(doc string) (id string, end int, ambiguous bool) {
 	text := strings.TrimPrefix(doc, "\ufeff")
 	d := json.NewDecoder(strings.NewReader(text))
+	var deprecated string
 	var seen []string
 	var walk func(path string) // one value
 	walk = func(path string) {
@@ -308,11 +310,18 @@ func linkID(doc string) (id string, end int, ambiguous bool) {
 			}
 			_, _ = d.Token()
 		default:
-			if s, ok := token.(string); ok && path == "/link/link_id" {
+			s, _ := token.(string)
+			switch path {
+			case "/link/link_id":
 				id, end = s, int(d.InputOffset())+len(doc)-len(text)
+			case "/link_id":
+				deprecated = s
 			}
 		}
 	}
 	walk("")
-	return id, end, ambiguous
+	if id == "" {
+		return deprecated, len(doc), ambiguous
+	}
+	return id, end, ambiguous || deprecated != "" && deprecated != id
 }
