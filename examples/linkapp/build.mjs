@@ -1,5 +1,4 @@
-// Bundles MoneyKit's launcher, as npm has it, into one file that a browser loads: static/moneykit-connect.js, with the
-// licenses of what is in it beside it. Both are committed, so that the application runs with Go alone.
+// Bundles MoneyKit's launcher from npm into static/moneykit-connect.js, and its licenses into a file beside it. Both are committed, so that the application runs with Go alone.
 import { build } from "esbuild";
 import { readFile, readdir, writeFile } from "node:fs/promises";
 

@@ -90,9 +90,11 @@ func TestExchangeEnds(t *testing.T) {
 		"lost on the way back":                {fault: sandbox.Fault{Drop: true, After: true}, kind: "unconfirmed", row: unconfirmed, again: "unconfirmed"},
 		"a proxy's 502":                       {fault: sandbox.Fault{Status: 502, Body: "<html>"}, kind: "unconfirmed", row: unconfirmed, again: "linked"},
 		"an unreadable 201":                   {fault: sandbox.Fault{Status: 201, Body: "{", After: true}, kind: "unconfirmed", row: unconfirmed, again: "unconfirmed"},
-		"rate limited":                        {fault: rateLimited, kind: "try_again", row: ready, again: "linked"},
-		"rate limited, then expired":          {fault: rateLimited, kind: "try_again", row: ready, later: time.Hour, again: "expired"},
-		"invalid":                             {fault: sandbox.Fault{Status: 400, Body: `{"error_code": "link_session_error.invalid_token_exchange", "error_message": "x"}`}, kind: "expired", row: none},
+		"a 503 although it was processed": {fault: sandbox.Fault{Status: 503, After: true, Header: http.Header{"Retry-After": {"1"}}},
+			kind: "unconfirmed", row: unconfirmed, again: "unconfirmed"},
+		"rate limited":               {fault: rateLimited, kind: "try_again", row: ready, again: "linked"},
+		"rate limited, then expired": {fault: rateLimited, kind: "try_again", row: ready, later: time.Hour, again: "expired"},
+		"invalid":                    {fault: sandbox.Fault{Status: 400, Body: `{"error_code": "link_session_error.invalid_token_exchange", "error_message": "x"}`}, kind: "expired", row: none},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

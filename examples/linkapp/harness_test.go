@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/moneykit/moneykit-go/api"
-	"github.com/moneykit/moneykit-go/auth"
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
@@ -70,11 +69,7 @@ func newWorld(t *testing.T) *world {
 // start starts an instance of the application on the database, which becomes the one that the browser uses.
 func (w *world) start(configure ...func(*http.Server)) {
 	w.t.Helper()
-	source, err := auth.ClientCredentials(w.mk.ClientID, w.mk.ClientSecret, auth.WithTokenURL(w.moneykit+"/auth/token"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	client, err := api.New(source, api.WithBaseURL(w.moneykit), api.WithRetryPolicy(api.RetryPolicy{MaxAttempts: 1}))
+	client, err := api.FromCredentials(w.mk.ClientID, w.mk.ClientSecret, api.WithBaseURL(w.moneykit), api.WithRetryPolicy(api.RetryPolicy{MaxAttempts: 1}))
 	if err != nil {
 		w.t.Fatal(err)
 	}

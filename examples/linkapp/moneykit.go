@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"github.com/moneykit/moneykit-go/api"
-	"github.com/moneykit/moneykit-go/auth"
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
@@ -26,11 +25,7 @@ func connectMoneyKit() (moneyKit, error) {
 	}
 	mk := sandbox.New()
 	server := httptest.NewServer(mk)
-	source, err := auth.ClientCredentials(mk.ClientID, mk.ClientSecret, auth.WithTokenURL(server.URL+"/auth/token"))
-	if err != nil {
-		return moneyKit{}, err
-	}
-	client, err := api.New(source, api.WithBaseURL(server.URL))
+	client, err := api.FromCredentials(mk.ClientID, mk.ClientSecret, api.WithBaseURL(server.URL))
 	return moneyKit{client, server.URL, "a sandbox in memory", server.Close}, err
 }
 

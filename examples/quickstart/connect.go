@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,27 +21,27 @@ import (
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-// startSandbox serves a MoneyKit in this process, and sets the environment to it.
-func startSandbox() (stop func()) {
-	mk := sandbox.New()
-	srv := httptest.NewServer(mk)
-	for name, value := range map[string]string{
-		api.EnvURL: srv.URL, api.EnvClientID: mk.ClientID, api.EnvClientSecret: mk.ClientSecret,
-	} {
-		if err := os.Setenv(name, value); err != nil {
-			panic(err) // only a malformed name makes it fail
-		}
-	}
-	return srv.Close
+// A moneykit is where to find MoneyKit, and the credentials for it.
+type moneykit struct{ url, clientID, clientSecret string }
+
+func fromEnv() moneykit {
+	return moneykit{os.Getenv(api.EnvURL), os.Getenv(api.EnvClientID), os.Getenv(api.EnvClientSecret)}
 }
 
-// connect stands in for the front end. A sandbox plays the end user; with the real MoneyKit, somebody has to.
-func connect(ctx context.Context, linkSessionToken string, out io.Writer, in io.Reader) (string, error) {
+// startSandbox serves a MoneyKit sandbox in this process.
+func startSandbox() (moneykit, func()) {
+	mk := sandbox.New()
+	srv := httptest.NewServer(mk)
+	return moneykit{srv.URL, mk.ClientID, mk.ClientSecret}, srv.Close
+}
+
+// connect stands in for the front end. A sandbox acts as the end user; with the real MoneyKit, a person has to.
+func connect(ctx context.Context, mk moneykit, linkSessionToken string, out io.Writer, in io.Reader) (string, error) {
 	body, err := json.Marshal(map[string]string{"link_session_token": linkSessionToken})
 	if err != nil {
 		return "", err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(os.Getenv(api.EnvURL), "/")+"/sandbox/complete", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(mk.url, "/")+"/sandbox/complete", bytes.NewReader(body))
 	if err != nil {
 		return "", err
 	}
@@ -67,24 +68,21 @@ func connect(ctx context.Context, linkSessionToken string, out io.Writer, in io.
 
 // show prints a link readably.
 func show(out io.Writer, link gen.LinkCommon) {
-	products := slices.Collect(func(yield func(string) bool) {
-		data, _ := json.Marshal(link.Products)
-		var byName map[string]json.RawMessage
-		_ = json.Unmarshal(data, &byName)
-		for name := range byName {
-			if !yield(name) {
-				return
-			}
-		}
-	})
-	slices.Sort(products)
+	var products map[string]json.RawMessage
+	data, err := json.Marshal(link.Products)
+	if err == nil {
+		err = json.Unmarshal(data, &products)
+	}
+	if err != nil {
+		panic(err) // JSON made of a struct is an object
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	for _, row := range [][2]string{
 		{"institution", link.InstitutionName + " (" + link.InstitutionID + ")"},
 		{"state", string(link.State)},
 		{"provider", string(link.Provider)},
-		{"products", strings.Join(products, ", ")},
+		{"products", strings.Join(slices.Sorted(maps.Keys(products)), ", ")},
 		{"tags", strings.Join(link.LinkTags, ", ")},
 	} {
 		fmt.Fprintf(w, "   %s\t%s\n", row[0], row[1])

@@ -1,7 +1,7 @@
-// Quickstart runs the whole flow: token, link session, end user, exchange.
+// Quickstart links a bank account: token, link session, end user, exchange.
 //
-// It talks to the MoneyKit at MONEYKIT_URL, with MONEYKIT_CLIENT_ID and MONEYKIT_CLIENT_SECRET, or to a sandbox of its
-// own where that is not set.
+// It uses the MoneyKit at MONEYKIT_URL, with MONEYKIT_CLIENT_ID and MONEYKIT_CLIENT_SECRET, or a sandbox in this process
+// if MONEYKIT_URL is not set.
 package main
 
 import (
@@ -20,18 +20,21 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if os.Getenv(api.EnvURL) == "" {
-		defer startSandbox()()
+	mk := fromEnv()
+	if mk.url == "" {
+		var stopSandbox func()
+		mk, stopSandbox = startSandbox()
+		defer stopSandbox()
 	}
-	if err := run(ctx, os.Stdout, os.Stdin); err != nil {
+	if err := run(ctx, mk, os.Stdout, os.Stdin); err != nil {
 		log.Fatal(err) //nolint:gocritic // the process ends anyway
 	}
 }
 
-func run(ctx context.Context, out io.Writer, in io.Reader) error {
-	client, err := api.FromEnv()
+func run(ctx context.Context, mk moneykit, out io.Writer, in io.Reader) error {
+	client, err := api.FromCredentials(mk.clientID, mk.clientSecret, api.WithBaseURL(mk.url))
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; check %s, %s and %s", err, api.EnvURL, api.EnvClientID, api.EnvClientSecret)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
@@ -50,8 +53,8 @@ func run(ctx context.Context, out io.Writer, in io.Reader) error {
 	}
 	fmt.Fprintln(out, "1. link session created; its token starts Connect in the user's browser")
 
-	// Your front end runs Connect with session.LinkSessionToken. It ends with an exchangeable token.
-	exchangeable, err := connect(ctx, session.LinkSessionToken, out, in)
+	// Your front end runs Connect with session.LinkSessionToken, and gets an exchangeable token.
+	exchangeable, err := connect(ctx, mk, session.LinkSessionToken, out, in)
 	if err != nil {
 		return err
 	}

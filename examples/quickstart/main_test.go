@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,19 +12,13 @@ import (
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-// The tests set the environment, as a user of the program does, and so do not run in parallel.
-func use(t *testing.T, url, id, secret string) {
-	t.Helper()
-	t.Setenv(api.EnvURL, url)
-	t.Setenv(api.EnvClientID, id)
-	t.Setenv(api.EnvClientSecret, secret)
-}
+func of(srv *sandbox.Server) moneykit { return moneykit{srv.URL, srv.ClientID, srv.ClientSecret} }
 
 func TestRun(t *testing.T) {
+	t.Parallel()
 	srv := sandbox.Start(t)
-	use(t, srv.URL, srv.ClientID, srv.ClientSecret)
 	var out strings.Builder
-	if err := run(t.Context(), &out, nil); err != nil {
+	if err := run(t.Context(), of(srv), &out, nil); err != nil {
 		t.Fatal(err)
 	}
 	links := srv.Links()
@@ -37,8 +32,9 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// With a MoneyKit that plays no end user, a person has to.
+// At a MoneyKit that does not act as the end user, a person has to.
 func TestRunWithoutSandbox(t *testing.T) {
+	t.Parallel()
 	mk := sandbox.Start(t)
 	real := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/sandbox/") {
@@ -48,7 +44,7 @@ func TestRunWithoutSandbox(t *testing.T) {
 		mk.ServeHTTP(w, r)
 	}))
 	defer real.Close()
-	use(t, real.URL, mk.ClientID, mk.ClientSecret)
+	at := moneykit{real.URL, mk.ClientID, mk.ClientSecret}
 	var out strings.Builder
 	person := personFunc(func() string { // reads the token from the screen, links a bank, and types in what comes of it
 		text := out.String()
@@ -60,10 +56,10 @@ func TestRunWithoutSandbox(t *testing.T) {
 		}
 		return exchangeable + "\n"
 	})
-	if err := run(t.Context(), &out, person); err != nil || len(mk.Links()) != 1 {
+	if err := run(t.Context(), at, &out, person); err != nil || len(mk.Links()) != 1 {
 		t.Errorf("%v, %d links", err, len(mk.Links()))
 	}
-	if err := run(t.Context(), &out, strings.NewReader("\n")); err == nil || !strings.Contains(err.Error(), "no exchangeable token was given") {
+	if err := run(t.Context(), at, &out, strings.NewReader("\n")); err == nil || !strings.Contains(err.Error(), "no exchangeable token was given") {
 		t.Errorf("an empty line: %v", err)
 	}
 }
@@ -72,32 +68,45 @@ type personFunc func() string
 
 func (f personFunc) Read(p []byte) (int, error) { return copy(p, f()), nil }
 
-func TestRunSaysWhatIsWrong(t *testing.T) {
+func TestRunErrors(t *testing.T) {
+	t.Parallel()
 	srv := sandbox.Start(t)
 	down := httptest.NewServer(nil)
 	down.Close()
-	use(t, srv.URL, srv.ClientID, "wrong-secret")
-	if err := run(t.Context(), &strings.Builder{}, nil); err == nil || !strings.Contains(err.Error(), "401 Unauthorized") || strings.Contains(err.Error(), "wrong-secret") {
-		t.Errorf("wrong secret: %v", err)
-	}
-	use(t, srv.URL, "", "")
-	if err := run(t.Context(), &strings.Builder{}, nil); err == nil || !strings.Contains(err.Error(), "MONEYKIT_CLIENT_ID, MONEYKIT_CLIENT_SECRET") {
-		t.Errorf("no credentials: %v", err)
-	}
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	use(t, down.URL, "id", "secret")
-	if err := run(canceled, &strings.Builder{}, nil); err == nil || !strings.Contains(err.Error(), "context canceled") {
-		t.Errorf("canceled: %v", err)
+	for name, test := range map[string]struct {
+		ctx  context.Context
+		mk   moneykit
+		want string
+	}{
+		"wrong secret":   {t.Context(), moneykit{srv.URL, srv.ClientID, "wrong-secret"}, "401"},
+		"no credentials": {t.Context(), moneykit{url: srv.URL}, api.EnvClientID},
+		"no URL":         {t.Context(), moneykit{"nowhere", "id", "secret"}, api.EnvURL},
+		"canceled":       {canceled, moneykit{down.URL, "id", "secret"}, "context canceled"},
+	} {
+		err := run(test.ctx, test.mk, io.Discard, nil)
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "wrong-secret") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
-func TestEmbeddedSandbox(t *testing.T) {
-	use(t, "", "", "") // restored after the test
-	stop := startSandbox()
+func TestFromEnv(t *testing.T) {
+	t.Setenv(api.EnvURL, "https://api.moneykit.com")
+	t.Setenv(api.EnvClientID, "id")
+	t.Setenv(api.EnvClientSecret, "secret")
+	if got := fromEnv(); got != (moneykit{"https://api.moneykit.com", "id", "secret"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestStartSandbox(t *testing.T) {
+	t.Parallel()
+	mk, stop := startSandbox()
 	defer stop()
 	var out strings.Builder
-	if err := run(t.Context(), &out, nil); err != nil || !strings.Contains(out.String(), "3. exchanged") {
+	if err := run(t.Context(), mk, &out, nil); err != nil || !strings.Contains(out.String(), "3. exchanged") {
 		t.Errorf("%v\n%s", err, &out)
 	}
 }

@@ -1,6 +1,6 @@
-// Tracing shows every attempt of a call as a span of its own, with OpenTelemetry's otelhttp as the Transport.
+// Tracing makes a span of each attempt of a call, with OpenTelemetry's otelhttp as the Transport.
 //
-// It calls a sandbox that answers the first attempt with a 503, and prints the spans.
+// It calls a sandbox whose first response is a 503, and prints the spans.
 package main
 
 import (
@@ -19,7 +19,6 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/moneykit/moneykit-go/api"
-	"github.com/moneykit/moneykit-go/auth"
 	"github.com/moneykit/moneykit-go/gen"
 	"github.com/moneykit/moneykit-go/sandbox"
 )
@@ -38,17 +37,13 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 
-	// A program of yours exports its spans elsewhere; this one keeps them to print.
+	// Your program exports its spans; this one keeps them to print.
 	spans := tracetest.NewInMemoryExporter()
 	provider := trace.NewTracerProvider(trace.WithSyncer(spans))
 
 	hc := &http.Client{Transport: otelhttp.NewTransport(http.DefaultTransport, otelhttp.WithTracerProvider(provider))}
-	src, err := auth.ClientCredentials(mk.ClientID, mk.ClientSecret, auth.WithTokenURL(srv.URL+"/auth/token"), auth.WithHTTPClient(hc))
-	if err != nil {
-		return err
-	}
 	quick := api.RetryPolicy{BaseDelay: time.Millisecond}
-	client, err := api.New(src, api.WithBaseURL(srv.URL), api.WithHTTPClient(hc), api.WithRetryPolicy(quick))
+	client, err := api.FromCredentials(mk.ClientID, mk.ClientSecret, api.WithBaseURL(srv.URL), api.WithHTTPClient(hc), api.WithRetryPolicy(quick))
 	if err != nil {
 		return err
 	}

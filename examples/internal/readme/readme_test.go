@@ -43,7 +43,7 @@ func read(t *testing.T, file string) string {
 
 var (
 	block = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
-	// copied is what contract's own test copies from files that it runs.
+	// copied matches what is copied from files that make contract runs.
 	copied = regexp.MustCompile("(?ms)^<!-- copy .*?^<!-- end -->$")
 )
 
@@ -58,7 +58,7 @@ func blocks(page, language string) (found []string) {
 	return found
 }
 
-// imports are what a fragment may take for granted; a block that is a whole file has its own.
+// imports are the packages that a fragment may use. A block that is a whole file has its own.
 var imports = map[string]string{
 	"api": "github.com/moneykit/moneykit-go/api", "auth": "github.com/moneykit/moneykit-go/auth",
 	"gen": "github.com/moneykit/moneykit-go/gen", "sandbox": "github.com/moneykit/moneykit-go/sandbox",
@@ -66,7 +66,8 @@ var imports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "slog": "log/slog", "testing": "testing", "time": "time",
 }
 
-// file makes a file of a block. What a fragment is about (ctx, client, src …) are parameters of the function around it.
+// file returns the source file for a block. The variables that fragments use (ctx, client, src …) are parameters of the
+// function around it.
 func file(code string) string {
 	if strings.HasPrefix(code, "package ") {
 		return code
@@ -115,7 +116,7 @@ func TestGoBlocksCompile(t *testing.T) {
 	for _, pkg := range loaded {
 		for _, e := range pkg.Errors {
 			if strings.Contains(e.Msg, "declared and not used") {
-				continue // a fragment shows how to get a thing, and not what for
+				continue // a fragment may end with a declaration
 			}
 			t.Errorf("%s: %v", source[filepath.Dir(strings.SplitN(e.Pos, ":", 2)[0])], e)
 		}
@@ -143,7 +144,7 @@ func TestCommandsAreRun(t *testing.T) {
 
 var link = regexp.MustCompile(`\]\(([^)#\s]+)`)
 
-func TestLinksLead(t *testing.T) {
+func TestLinks(t *testing.T) {
 	t.Parallel()
 	n := 0
 	for _, page := range pages(t) {

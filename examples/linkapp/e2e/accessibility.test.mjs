@@ -1,4 +1,4 @@
-// Connect and the application with a keyboard, and as axe judges them, in both colour schemes.
+// Connect and the application with the keyboard alone, and checked by axe in both colour schemes.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, beforeEach, test } from "node:test";
@@ -14,7 +14,7 @@ after(closeBrowser);
 
 const axe = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 
-async function judge(frame, where) {
+async function audit(frame, where) {
   await frame.evaluate(axe);
   const { violations, passes } = await frame.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
   assert.ok(passes.length > 5, where);
@@ -26,10 +26,10 @@ for (const colorScheme of ["light", "dark"]) {
     const page = await world.page({ colorScheme });
     const frame = connect(page);
     const check = async (where) => {
-      await judge(page.frames().find((frame) => frame.url().startsWith(world.moneykit)), where);
+      await audit(page.frames().find((frame) => frame.url().startsWith(world.moneykit)), where);
       await shot(page, `${colorScheme}-${where}`);
     };
-    await judge(page.mainFrame(), "the application, no link");
+    await audit(page.mainFrame(), "the application, no link");
     await page.getByRole("button", { name: "Link your bank" }).click();
     await frame.getByRole("heading", { name: "Link your bank" }).waitFor();
     await check("finder");
@@ -67,7 +67,7 @@ for (const colorScheme of ["light", "dark"]) {
     await frame.getByRole("button", { name: "Done" }).click();
     await page.locator("#moneykit-connect-frame").waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Reconnect Cobalt Savings" }).waitFor();
-    await judge(page.mainFrame(), "the application, linked");
+    await audit(page.mainFrame(), "the application, linked");
     await shot(page, `${colorScheme}-app`);
 
     await page.getByRole("button", { name: "Link your bank" }).click();
@@ -83,7 +83,7 @@ for (const colorScheme of ["light", "dark"]) {
     await frame.getByRole("button", { name: "Continue to Bluefin Federal" }).click();
     const bank = await opened;
     await bank.getByRole("button", { name: "Share accounts" }).waitFor();
-    await judge(bank.mainFrame(), "the bank's page");
+    await audit(bank.mainFrame(), "the bank's page");
   });
 }
 
@@ -93,7 +93,7 @@ test("with the keyboard alone", async () => {
   const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
   const focused = (text) => frame.locator(":focus").and(frame.locator(`:text("${text}")`)).waitFor();
   await press("Tab", "Enter");
-  await focused("Link your bank"); // the title, so that it is read out
+  await focused("Link your bank"); // the title, so that a screen reader reads it
   assert.ok(await page.locator("main").evaluate((main) => main.inert), "what Connect covers cannot be reached");
   await press("Tab");
   await page.keyboard.type("cedar");

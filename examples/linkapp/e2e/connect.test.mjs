@@ -1,4 +1,4 @@
-// What Connect makes of a session's settings, what it posts to the page that opened it, and whom it tells nothing.
+// How Connect uses a session's settings, what it posts to the page that opened it, and what other pages cannot do.
 import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, test } from "node:test";
 import { World, closeBrowser, connect, consent, shot, signIn } from "./harness.mjs";
@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 after(closeBrowser);
 
-// open opens Connect for a session in a page of host's, as the launcher does.
+// open opens Connect for a session in a page of another origin, as the launcher does.
 async function open(request, { path = "start", query = {}, options } = {}) {
   const page = await (await world.user(options)).newPage();
   await page.goto(host.origin);
@@ -90,7 +90,7 @@ test("the messages of an exit", async () => {
   assert.match(error.request_id, /^req_/);
 });
 
-test("a session that was used, and one that there never was", async () => {
+test("a session that was used, and one that does not exist", async () => {
   const page = await open({}, { query: { linkSessionToken: "nothing" } });
   await connect(page).getByRole("heading", { name: "This session is not open" }).waitFor();
   await connect(page).getByRole("main").getByRole("button", { name: "Close" }).click();
@@ -102,7 +102,7 @@ test("a session that was used, and one that there never was", async () => {
   await connect(used).getByRole("heading", { name: "Already done" }).waitFor();
 });
 
-test("relink takes a session with an existing link, and gives no token", async () => {
+test("relink takes a session with an existing link, and returns no token", async () => {
   const first = await open({ institution_id: "alder_creek" });
   await connect(first).getByLabel("User name").fill("ada");
   await connect(first).getByLabel("Password").fill("x");
@@ -181,7 +181,7 @@ test("an account entered by hand", async () => {
   assert.deepEqual(data.institution.selectedAccounts, [{ account_id: "acc_manual_1", account_type: "depository.checking", name: "Checking", account_mask: "2345" }]);
 });
 
-test("a second link at one institution is refused", async () => {
+test("a second link at one institution is rejected", async () => {
   const request = { connect_features: { duplicate_institution_rejected: true } };
   await link(await open(request), "Alder Creek Bank");
   const page = await open(request);
@@ -227,14 +227,14 @@ test("the launcher's colour scheme and accent", async () => {
   await shot(page, "dark");
 });
 
-test("nobody but the opener is told or listened to", async () => {
+test("messages come from and go to the opener alone", async () => {
   const app = await world.page();
   const opened = app.waitForEvent("popup");
   await app.evaluate((url) => void window.open(url), `${host.origin}/`);
   const stranger = await opened;
   await stranger.waitForFunction(() => window.messages);
 
-  // A stranger with a handle on the page sends it what Connect would: the launcher does not listen.
+  // Another page with a handle on this one posts what Connect would post: the launcher ignores it.
   await app.bringToFront();
   await app.getByRole("button", { name: "Link your bank" }).click();
   const frame = connect(app);
@@ -247,15 +247,15 @@ test("nobody but the opener is told or listened to", async () => {
     opener.frames[0].postMessage({ moneykit: true, type: "link.resume", eventData: { redirectURL: "http://evil.example" } }, "*");
   });
   await signIn(app, "Alder Creek Bank");
-  assert.equal(await frame.locator("html").getAttribute("data-scheme"), "auto", "Connect listens to the launcher only");
+  assert.equal(await frame.locator("html").getAttribute("data-scheme"), "auto", "Connect takes messages from the launcher only");
   await consent(app);
   await app.getByRole("status").getByText("Alder Creek Bank is linked.").waitFor();
-  assert.equal(world.console.filter((text) => text.includes("unexpected origin")).length, 2, "the launcher saw both messages");
+  assert.equal(world.console.filter((text) => text.includes("unexpected origin")).length, 2, "the launcher got both messages");
   assert.equal((await world.control("requests")).requests.filter(({ operation }) => operation === "exchange_token").length, 1);
-  assert.deepEqual(await stranger.evaluate(() => window.messages), [], "the stranger heard nothing");
+  assert.deepEqual(await stranger.evaluate(() => window.messages), [], "the other page got no message");
 });
 
-test("only a registered origin is spoken to, and only it can frame Connect", async () => {
+test("Connect posts to a registered origin alone, and no other can frame it", async () => {
   const evil = await serve("<!DOCTYPE html><title>evil</title><script>window.messages = []; addEventListener('message', ({ data }) => messages.push(data));</script>", "evil.test");
   const page = await (await world.user()).newPage();
   await page.goto(evil.origin);
@@ -272,7 +272,7 @@ test("only a registered origin is spoken to, and only it can frame Connect", asy
     await page.evaluate((src) => (document.body.innerHTML = `<iframe id="moneykit-connect-frame" src="${src}"></iframe>`), url);
     await connect(page).getByText(problem).waitFor();
   }
-  // The origin of the application, in a frame of somebody else's: the browser refuses.
+  // The application's origin as parameter, but framed by another: the browser blocks it.
   const url = `${world.moneykit}/start?${new URLSearchParams({ linkSessionToken: token, origin: world.url })}`;
   const blocked = page.waitForEvent("console", (message) => message.text().includes("frame-ancestors"));
   await page.evaluate((src) => (document.body.innerHTML = `<iframe src="${src}"></iframe>`), url);

@@ -1,4 +1,4 @@
-// What a user of linkapp goes through, with MoneyKit's own launcher.
+// Linkapp as its users see it, with MoneyKit's own launcher.
 import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, test } from "node:test";
 import { World, closeBrowser, connect, consent, shot, signIn } from "./harness.mjs";
@@ -76,7 +76,7 @@ test("closing Connect", async () => {
   await frameGone(page);
   assert.ok(await linkButton(page).evaluate((button) => button === document.activeElement), "focus is back on the button");
 
-  // Later on it asks first.
+  // After the first step it asks for confirmation.
   await linkButton(page).click();
   await connect(page).getByRole("button", { name: "Alder Creek Bank" }).click();
   await connect(page).getByLabel("User name").press("Escape");
@@ -139,7 +139,7 @@ test("a bank with a page of its own, in a window", async () => {
   await frame.getByRole("button", { name: "Bluefin Federal" }).click();
   await shot(page, "oauth");
 
-  // The window is closed, and access is refused; both can be put right.
+  // The window is closed, then access is denied; the user can go on after both.
   const abandoned = await toBank();
   await shot(page, "oauth-waiting");
   await abandoned.close();
@@ -172,7 +172,7 @@ test("a bank with a page of its own, in the same tab, and back", async () => {
   await toBank();
   await shot(page, "phone-oauth-bank");
 
-  // The back button leads to a page on which linking works.
+  // Linking works after the back button.
   await page.goBack();
   await page.waitForURL(`${world.url}/`);
   await page.reload();
@@ -191,7 +191,7 @@ test("a bank with a page of its own, in the same tab, and back", async () => {
   await linked(page, "Bluefin Federal").waitFor();
   await frameGone(page);
 
-  // Neither reloading nor the back button repeats anything.
+  // Reloading and the back button repeat nothing.
   await page.reload();
   await linked(page, "Bluefin Federal").waitFor();
   await page.goBack();
@@ -313,7 +313,7 @@ test("two tabs", async () => {
   await linked(one, "Alder Creek Bank").waitFor();
   await linked(one, "Everhill Bank").waitFor();
 
-  // The bank that the other tab has linked in the meantime is not linked twice by mistake.
+  // Connect warns before a bank that the other tab has linked is linked again.
   await two.bringToFront();
   await linkButton(two).click();
   await connect(two).getByRole("button", { name: "Alder Creek Bank" }).click();
@@ -346,7 +346,7 @@ test("the application is restarted in the middle", async () => {
   await linked(page, "Alder Creek Bank").getByText("connected", { exact: true }).waitFor();
 });
 
-test("an exchange whose outcome is unknown, and that did not take place", async () => {
+test("an exchange that was lost on its way to MoneyKit", async () => {
   const page = await world.page();
   await world.control("fail", { operation: "exchange_token", drop: true });
   await linkButton(page).click();
@@ -361,7 +361,7 @@ test("an exchange whose outcome is unknown, and that did not take place", async 
   await linked(page, "Alder Creek Bank").waitFor();
 });
 
-test("an exchange whose outcome is unknown, and that took place", async () => {
+test("an exchange whose response was lost", async () => {
   const page = await world.page();
   await world.control("fail", { operation: "exchange_token", drop: true, after: true });
   await linkButton(page).click();
@@ -387,7 +387,7 @@ test("Connect does not load", async () => {
   await frameGone(page);
 });
 
-test("no new session when MoneyKit asks to slow down", async () => {
+test("rate limited", async () => {
   const page = await world.page();
   await world.control("fail", { operation: "create_link_session", times: 3, status: 429, header: { "Retry-After": "60" }, body: JSON.stringify({ error_code: "api_error.rate_limit_exceeded", error_message: "Too many requests." }) });
   await linkButton(page).click();

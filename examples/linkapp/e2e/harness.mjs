@@ -1,4 +1,4 @@
-// Starts what a test needs: the sandbox and the application as programs on free ports, a database file, and Chromium.
+// Starts the sandbox and the application as programs on free ports, with a new database file, and Chromium.
 import { spawn } from "node:child_process";
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -13,7 +13,7 @@ for (const [name, value] of Object.entries({ LINKAPP, MONEYKIT_SANDBOX, ARTIFACT
 }
 mkdirSync(ARTIFACTS, { recursive: true });
 
-// A program is started and has said that it is ready; its output is kept.
+// start starts a program and waits until ready() finds in its output what it waits for.
 async function start(file, args, env, ready) {
   const child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const lines = [];
@@ -47,7 +47,7 @@ export class World {
     world.problems = []; // Content-Security-Policy violations and script errors
     world.console = [];
     world.logs = "";
-    world.urls = []; // of all requests
+    world.urls = []; // of all requests of the browser
     world.sandbox = await start(MONEYKIT_SANDBOX, ["-addr", "127.0.0.1:0"], {}, (out) => {
       const env = Object.fromEntries([...out.matchAll(/^export (\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]));
       return env.MONEYKIT_CLIENT_SECRET && env;
@@ -67,7 +67,7 @@ export class World {
     this.logs += this.app.output();
   }
 
-  // A new user: a browser of one's own, as far as cookies and storage go.
+  // user returns a new user: a browser context with its own cookies and storage.
   async user(options = {}) {
     World.browser ??= await chromium.launch({
       executablePath: CHROMIUM,
@@ -94,15 +94,15 @@ export class World {
     return page;
   }
 
-  // What the sandbox does for tests: advance, fail, links, requests.
+  // control calls /sandbox/: advance, fail, links, requests.
   async control(path, body) {
     const response = await fetch(`${this.moneykit}/sandbox/${path}`, body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return response.status === 204 ? null : response.json();
   }
 
-  // What holds whatever a test did: no secret where it could be read afterwards, and nothing that the pages' policies
-  // had to stop.
+  // verify checks after each test that there is no secret in URLs, logs or storage, and that no Content-Security-Policy
+  // was violated.
   async verify() {
     const secret = /sandbox_(session|exchangeable|secret)_/;
     assert.deepEqual(this.problems, [], "violations of a Content-Security-Policy, and errors of scripts");
@@ -120,7 +120,7 @@ export class World {
 
   async close() {
     for (const context of this.contexts ?? []) await context.close();
-    // Without manners: a graceful end waits for connections that the browser has opened and not used.
+    // SIGKILL, since a graceful stop waits for connections that the browser has opened and not used.
     await Promise.all([this.app.stop("SIGKILL"), this.sandbox.stop("SIGKILL")]);
     rmSync(this.dir, { recursive: true });
   }
@@ -130,14 +130,14 @@ export async function closeBrowser() {
   await World.browser?.close();
 }
 
-// The frame in which Connect is.
+// connect returns Connect's frame.
 export const connect = (page) => page.frameLocator("#moneykit-connect-frame");
 
 export async function shot(page, name) {
   await page.screenshot({ path: join(ARTIFACTS, `${name}.png`) });
 }
 
-// What an end user does at an institution with a password.
+// signIn signs in at an institution that asks for a password.
 export async function signIn(page, institution) {
   const frame = connect(page);
   await frame.getByRole("button", { name: institution }).click();

@@ -1,8 +1,8 @@
-// A page other than linkapp's that opens Connect or tries to talk to it, on an origin of its own.
+// A page of another origin than linkapp that opens Connect or tries to talk to it.
 import { createServer } from "node:http";
 import { once } from "node:events";
 
-// serve answers every request with html, and returns the origin under host and what ends it.
+// serve responds to every request with html. It returns its origin under host, and how to close it.
 export async function serve(html, host = "127.0.0.1") {
   const server = createServer((_, response) => response.setHeader("Content-Type", "text/html").end(html));
   server.listen(0, "127.0.0.1");

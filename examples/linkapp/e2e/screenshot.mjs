@@ -1,4 +1,4 @@
-// The README's screenshot.
+// Takes the screenshot in README.md.
 import { World, closeBrowser, connect, shot } from "./harness.mjs";
 
 const world = await World.open();
