@@ -38,7 +38,7 @@ fix: generate $(GOLANGCI) ## Generate, format and tidy what make check compares
 	test/tidy -w
 
 generate: ## Compile openapi.yaml into gen/
-	go generate ./...
+	go generate ./... ./sandbox/...
 
 sandbox: ## Serve a MoneyKit sandbox on http://127.0.0.1:8042
 	go run ./sandbox/cmd/moneykit-sandbox

@@ -16,7 +16,7 @@ func (s *Sandbox) controlRoutes() []httpapi.Route {
 	control := func(method, path, description string, handle func(http.ResponseWriter, *http.Request) error) httpapi.Route {
 		return httpapi.Route{Method: method, Path: "/sandbox/" + path, Description: description, Handler: s.control(handle)}
 	}
-	return []httpapi.Route{
+	return append(s.webhookRoutes(control), []httpapi.Route{
 		control("POST", "complete", `ends a link session as the end user: {"link_session_token": "…"} → {"exchangeable_token": "…"}`, s.controlComplete),
 		control("POST", "fail", `scripts a fault: {"operation": "exchange_token", "times": 1, "status": 503}; also body, header, delay_seconds, drop, after`, s.controlFail),
 		control("GET", "faults", "the scripted faults that are left", s.controlFaults),
@@ -25,7 +25,7 @@ func (s *Sandbox) controlRoutes() []httpapi.Route {
 		control("POST", "reset", "removes sessions, links, faults and recorded requests, and sets the clock to the present", s.controlReset),
 		control("GET", "links", "the links", s.controlLinks),
 		control("GET", "requests", "the requests received, secrets redacted", s.controlRequests),
-	}
+	}...)
 }
 
 var crossOrigin http.CrossOriginProtection
@@ -132,7 +132,7 @@ func (s *Sandbox) controlFaults(w http.ResponseWriter, _ *http.Request) error {
 		}
 		all = append(all, j)
 	}
-	httpapi.WriteJSON(w, http.StatusOK, map[string]any{"faults": all})
+	httpapi.WriteJSON(w, http.StatusOK, map[string]any{"faults": all, "delivery_faults": s.jsonDeliveryFaults()})
 	return nil
 }
 

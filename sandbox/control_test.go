@@ -105,7 +105,7 @@ func TestFaultsAreListedAndCleared(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	srv.Faults()[0].Fault.Header.Set("Retry-After", "changed")
-	want := `{"faults":[{"operation":"token","times":999999999,"status":503,"body":"busy","header":{"Retry-After":"1"},"delay_seconds":0.5},` +
+	want := `{"delivery_faults":[],"faults":[{"operation":"token","times":999999999,"status":503,"body":"busy","header":{"Retry-After":"1"},"delay_seconds":0.5},` +
 		`{"operation":"exchange_token","times":1,"drop":true,"after":true}]}`
 	if got := send(t, srv, "GET", "/sandbox/faults", nil, ""); strings.TrimSpace(got.body) != want {
 		t.Errorf("got %s", got.body)
@@ -113,7 +113,7 @@ func TestFaultsAreListedAndCleared(t *testing.T) {
 	if got := send(t, srv, "DELETE", "/sandbox/faults", nil, ""); got.status != 204 || len(srv.Faults()) != 0 {
 		t.Errorf("got %+v, %v", got, srv.Faults())
 	}
-	if got := send(t, srv, "GET", "/sandbox/faults", nil, ""); strings.TrimSpace(got.body) != `{"faults":[]}` {
+	if got := send(t, srv, "GET", "/sandbox/faults", nil, ""); strings.TrimSpace(got.body) != `{"delivery_faults":[],"faults":[]}` {
 		t.Errorf("got %s", got.body)
 	}
 	newToken(t, srv)

@@ -27,15 +27,20 @@
 // prints the URL and the credentials as three export lines and serves until it is interrupted, for other languages and
 // for curl. The methods of a [Sandbox] are endpoints there, which need no token:
 //
-//	POST   /sandbox/complete   {"link_session_token": "…"} → {"exchangeable_token": "…"}
-//	POST   /sandbox/fail       {"operation": "exchange_token", "times": 2, "status": 503, "body": "…",
-//	                            "header": {"Retry-After": "1"}, "delay_seconds": 0.5, "drop": false, "after": false}
-//	GET    /sandbox/faults     → {"faults": […]}
+//	POST   /sandbox/complete      {"link_session_token": "…"} → {"exchangeable_token": "…"}
+//	POST   /sandbox/fail          {"operation": "exchange_token", "times": 2, "status": 503, "body": "…",
+//	                               "header": {"Retry-After": "1"}, "delay_seconds": 0.5, "drop": false, "after": false}
+//	POST   /sandbox/fail-delivery {"webhook_event": "link.state_changed", "times": 1, "late_seconds": 30, "twice": false,
+//	                               "out_of_order": false, "wrong_signature": false, "stale": false, "lost": false, "never": false}
+//	GET    /sandbox/faults        → {"faults": […], "delivery_faults": […]}
 //	DELETE /sandbox/faults
-//	POST   /sandbox/advance    {"seconds": 3600}
+//	POST   /sandbox/advance       {"seconds": 3600}
 //	POST   /sandbox/reset
-//	GET    /sandbox/links      → {"links": […]}
-//	GET    /sandbox/requests   → {"requests": […]}
+//	GET    /sandbox/links         → {"links": […]}
+//	GET    /sandbox/requests      → {"requests": […]}
+//	GET    /sandbox/deliveries    → {"deliveries": […]}
+//	POST   /sandbox/rotate-keys
+//	POST   /sandbox/new-event     {"webhook_event": "…", …} → {"header": {…}, "body": "…"}
 //
 // A body must be sent as application/json. So that no web page can use these endpoints, a request from another origin
 // gets a 403, and so does one whose Host is neither a loopback address nor one of [WithHosts]. GET / lists everything
@@ -102,6 +107,24 @@
 //
 // [Sandbox.Links] returns the links, with what the contract does not show of them. [WithMaxLinks] limits how many are
 // kept.
+//
+// # Webhooks
+//
+// When a token is exchanged, the sandbox sends events to the session's webhook, as MoneyKit does: link.state_changed,
+// then link.product_refresh for each product that was fetched, then transactions.updates_available if transactions were
+// asked for. They are signed; the public keys are at /.well-known/jwks.json, and [Sandbox.RotateKeys] makes a new key.
+// Package webhook verifies them, given the sandbox's URL.
+//
+// Events are sent in the background. An event that gets another response than 2xx, or none within 10 seconds, is sent
+// again after 5 seconds, 10 seconds and so on for up to two hours of the sandbox's clock. [Sandbox.Advance] makes the
+// attempts that are due until then and waits for them, so Advance(0) waits for the events of an exchange.
+// [Sandbox.Deliveries] lists the attempts, and [Sandbox.FailDelivery] scripts what goes wrong with the next ones.
+//
+// POST /webhooks/test/link/{id} sends an event of a link, and [Sandbox.NewEvent] returns a signed request to test a
+// handler with.
+//
+// In a test, a webhook can have any host but those of published examples, such as yourdomain.com. The program sends to
+// loopback hosts only, and to those that its flag -webhook-host names. See [WithWebhookHosts] and [WithWebhookClient].
 //
 // # Faults
 //

@@ -62,11 +62,12 @@ func (s *Sandbox) Faults() []ScriptedFault {
 	return all
 }
 
-// ClearFaults removes all scripted faults.
+// ClearFaults removes all scripted faults, also those of deliveries.
 func (s *Sandbox) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil
+	s.deliveries.faults = nil
 }
 
 // checkFault returns what is wrong with the arguments of Fail, and with which. The fields have the names that they have

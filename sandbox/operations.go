@@ -123,7 +123,12 @@ func (s *Sandbox) exchangeToken(request gen.ExchangeTokenRequest) (gen.ExchangeT
 func (s *Sandbox) exchange(exchangeableToken string) (gen.LinkCommon, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state.exchange(s.now(), exchangeableToken)
+	link, err := s.state.exchange(s.now(), exchangeableToken)
+	if err != nil {
+		return gen.LinkCommon{}, err
+	}
+	s.sendConnected(link)
+	return link.clone().LinkCommon, nil
 }
 
 // checkOrigin returns a 403 if an origin is neither registered nor on loopback; what names the origin in its message.

@@ -37,6 +37,8 @@ func (s *Sandbox) route() {
 	for _, op := range s.contract.operations {
 		add(op.Method, op.Path, "operation "+op.Operation.OperationID+" of the contract", op.id(), s.serveOperation(op))
 	}
+	add("GET", "/.well-known/jwks.json", "the public keys that verify events", "", http.HandlerFunc(s.serveKeys))
+	add("POST", "/webhooks/test/link/{id}", `sends an event of a link: {"webhook_event": "link.state_changed", "webhook_idempotency_key": "…"}`, "", http.HandlerFunc(s.serveTestEvent))
 	for _, rt := range slices.Concat(s.controlRoutes(), connect.New(connectBackend{s}).Routes()) {
 		s.routes = append(s.routes, route{rt, ""})
 	}

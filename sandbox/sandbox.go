@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"crypto/rand"
 	"io"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/moneykit/moneykit-go/sandbox/internal/webhooks"
 )
 
 const (
@@ -38,6 +41,11 @@ type Sandbox struct {
 	routes        []route
 	mux           *http.ServeMux
 	violation     func(message string)
+	keys          *webhooks.Keys
+	webhookHosts  []string // nil: all
+	webhookClient *http.Client
+	sender        *http.Client // webhookClient, or the default
+	logger        *slog.Logger
 
 	mu       sync.Mutex // guards what follows
 	offset   time.Duration
@@ -45,6 +53,8 @@ type Sandbox struct {
 	counters counters
 	faults   []ScriptedFault
 	requests []*Request
+
+	deliveries *deliveries
 }
 
 // An Option changes how [New] and [Start] set up a sandbox.
@@ -103,6 +113,7 @@ func newSandbox(c *contract, opts []Option) *Sandbox {
 		tokenKey:      []byte(rand.Text()),
 		contract:      c,
 		violation:     func(string) {},
+		keys:          webhooks.NewKeys(),
 	}
 	for _, opt := range opts {
 		if opt != nil {
@@ -115,12 +126,16 @@ func newSandbox(c *contract, opts []Option) *Sandbox {
 	if s.ClientSecret == "" {
 		s.ClientSecret = "sandbox_secret_" + rand.Text()
 	}
+	if s.sender = s.webhookClient; s.sender == nil {
+		s.sender = webhooks.NewClient(s.webhookHosts)
+	}
+	s.deliveries = newDeliveries(&s.mu)
 	s.Reset()
 	s.route()
 	return s
 }
 
-// Reset removes all link sessions, links, scripted faults and recorded requests, sets the clock to the present and
+// Reset removes all link sessions, links, events, scripted faults and recorded requests, sets the clock to the present and
 // starts the rate limits anew. The credentials and the access tokens issued before stay valid.
 func (s *Sandbox) Reset() {
 	s.mu.Lock()
@@ -130,14 +145,17 @@ func (s *Sandbox) Reset() {
 	s.counters = counters{}
 	s.faults = nil
 	s.requests = nil
+	s.deliveries.close()
+	s.deliveries = newDeliveries(&s.mu)
 }
 
 // Advance moves the sandbox's clock forward by d: access tokens, link sessions and exchangeable tokens expire, and
-// rate limits start anew, as if d had passed. The clock stops at 100 years ahead, and a negative d does not move it.
+// rate limits start anew, as if d had passed. It makes the attempts to send events that are due until then, and waits
+// for them; it must not be called while one is received. The clock stops at 100 years ahead, and a negative d does not move it.
 func (s *Sandbox) Advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.offset += min(max(d, 0), maxTime-s.offset)
+	s.advance(min(max(d, 0), maxTime-s.offset))
 }
 
 // now returns the sandbox's time. The caller has locked s.mu.

@@ -120,10 +120,10 @@ func (st *state) add(link *Link) string {
 }
 
 // exchange returns the link for an exchangeable token, once.
-func (st *state) exchange(now time.Time, exchangeable string) (gen.LinkCommon, error) {
+func (st *state) exchange(now time.Time, exchangeable string) (*Link, error) {
 	ses := st.byExchangeable[exchangeable]
-	invalid := func(why string) (gen.LinkCommon, error) {
-		return gen.LinkCommon{}, &httpapi.Error{Status: http.StatusBadRequest, Code: "link_session_error.invalid_token_exchange", Message: "The exchangeable token " + why + "."}
+	invalid := func(why string) (*Link, error) {
+		return nil, &httpapi.Error{Status: http.StatusBadRequest, Code: "link_session_error.invalid_token_exchange", Message: "The exchangeable token " + why + "."}
 	}
 	switch {
 	case ses == nil:
@@ -139,7 +139,7 @@ func (st *state) exchange(now time.Time, exchangeable string) (gen.LinkCommon, e
 	}
 	ses.exchanged = true
 	link.connect(now, ses.Request, ses.choice)
-	return link.clone().LinkCommon, nil
+	return link, nil
 }
 
 // Complete ends a link session in place of the end user: one who picks the session's institution, or the sandbox's own

@@ -60,6 +60,7 @@ func start(t TB, listener net.Listener, opts []Option) *Server {
 		srv.Close() // ends scripted delays too, as their clients are disconnected
 		<-done
 		serving.Lock()
+		s.closeDeliveries()
 	})
 	return &Server{Sandbox: s, URL: "http://" + listener.Addr().String(), t: t}
 }
@@ -80,6 +81,24 @@ func (s *Server) newClient() (*api.Client, error) {
 		return nil, err
 	}
 	return api.New(source, api.WithBaseURL(s.URL))
+}
+
+// FailDelivery is [Sandbox.FailDelivery], and fails the test if the fault is invalid.
+func (s *Server) FailDelivery(event string, times int, fault DeliveryFault) {
+	s.t.Helper()
+	if err := s.Sandbox.FailDelivery(event, times, fault); err != nil {
+		s.t.Fatalf("%v", err)
+	}
+}
+
+// NewEvent is [Sandbox.NewEvent], and fails the test if there is no such event.
+func (s *Server) NewEvent(target string, event any) *http.Request {
+	s.t.Helper()
+	r, err := s.Sandbox.NewEvent(target, event)
+	if err != nil {
+		s.t.Fatalf("%v", err)
+	}
+	return r
 }
 
 // Fail is [Sandbox.Fail], and fails the test if the fault is invalid.

@@ -1,7 +1,7 @@
 // Moneykit-sandbox serves a MoneyKit in memory: link sessions from start to end, with nothing real behind them.
 //
 //	moneykit-sandbox [-addr host:port] [-client-id id] [-client-secret secret] [-redirect-origin origin]...
-//	                 [-host name]... [-rate-limits=false] [-legacy-user-ids]
+//	                 [-host name]... [-webhook-host name]... [-rate-limits=false] [-legacy-user-ids]
 //
 // Standard output is a comment and three export lines with the URL and the credentials, for a shell to evaluate or a
 // test harness to read line by line. Standard error has one line per request, without secrets. The program listens on
@@ -9,7 +9,8 @@
 // -rate-limits=false turns them off. SIGINT and SIGTERM end the program, with exit code 0.
 //
 // The endpoints under /sandbox/ can be reached by a loopback address, by the host of -addr, and by the names that -host
-// adds, such as that of a container.
+// adds, such as that of a container. Events are sent to webhooks on loopback hosts only, and to the hosts that
+// -webhook-host adds: otherwise, whoever reaches the program could have it send requests into your network.
 package main
 
 import (
@@ -56,14 +57,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	clientSecret := flags.String("client-secret", "", "client `secret` to accept (default: generated)")
 	rateLimits := flags.Bool("rate-limits", true, "MoneyKit's rate limits; -rate-limits=false turns them off")
 	legacyUserIDs := flags.Bool("legacy-user-ids", false, "require ^[a-zA-Z0-9_-]+$ of customer_user.id, as before August 2024")
-	var hosts, origins []string
-	flags.Func("host", "host `name` by which the endpoints under /sandbox/ can be reached, besides loopback; may be repeated", func(value string) error {
-		if value == "" || strings.ContainsAny(value, "/:@") {
-			return errors.New("want a host name without a port")
-		}
-		hosts = append(hosts, value)
-		return nil
-	})
+	var hosts, webhookHosts, origins []string
+	flags.Func("host", "host `name` by which the endpoints under /sandbox/ can be reached, besides loopback; may be repeated", hostNames(&hosts))
+	flags.Func("webhook-host", "host `name` that events are sent to, besides loopback; may be repeated", hostNames(&webhookHosts))
 	flags.Func("redirect-origin", "`scheme://host[:port]` to register for redirects, besides loopback; may be repeated (default https://yourdomain.com)", func(value string) error {
 		u, err := url.Parse(value)
 		if err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
@@ -85,7 +81,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if host, _, _ := net.SplitHostPort(*addr); host != "" {
 		hosts = append(hosts, host)
 	}
-	opts := []sandbox.Option{sandbox.WithCredentials(*clientID, *clientSecret), sandbox.WithHosts(hosts...)}
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	opts := []sandbox.Option{
+		sandbox.WithCredentials(*clientID, *clientSecret), sandbox.WithHosts(hosts...),
+		sandbox.WithWebhookHosts(webhookHosts...), sandbox.WithLogger(logger),
+	}
 	if *rateLimits {
 		opts = append(opts, sandbox.WithRateLimits(sandbox.PublishedRateLimits()))
 	}
@@ -97,8 +97,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	box := sandbox.New(opts...)
 	announce(listener.Addr().(*net.TCPAddr), box, stdout, stderr)
-	logger := slog.New(slog.NewTextHandler(stderr, nil))
 	return serve(ctx, listener, logRequests(logger, redact.Redactor{ClientSecret: box.ClientSecret}, box))
+}
+
+// hostNames returns a flag's function that adds to hosts.
+func hostNames(hosts *[]string) func(string) error {
+	return func(value string) error {
+		if value == "" || strings.ContainsAny(value, "/:@") {
+			return errors.New("want a host name without a port")
+		}
+		*hosts = append(*hosts, value)
+		return nil
+	}
 }
 
 // announce prints where the sandbox is, and its credentials.
