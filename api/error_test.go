@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -232,11 +233,29 @@ func TestSecretWithinCode(t *testing.T) {
 	only(t, "token", err, api.ErrInvalidTokenExchange)
 }
 
+// refusingAddr is an address that refuses connections, and that nobody else can listen on while the test runs: the client's
+// end of a connection.
+func refusingAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn.LocalAddr().String()
+}
+
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewServer(nil)
-	srv.Close()
-	client, err := api.New(auth.StaticToken(bearer), api.WithBaseURL(srv.URL), api.WithRetryPolicy(api.RetryPolicy{MaxAttempts: 1}))
+	transport := new(http.Transport) // no connection that another test keeps
+	t.Cleanup(transport.CloseIdleConnections)
+	client, err := api.New(auth.StaticToken(bearer), api.WithBaseURL("http://"+refusingAddr(t)),
+		api.WithHTTPClient(&http.Client{Transport: transport}), api.WithRetryPolicy(api.RetryPolicy{MaxAttempts: 1}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func TestRedirectsLeadNowhere(t *testing.T) {
 		for _, on := range []target{onCreate, onExchange, onToken} {
 			t.Run(status+" of "+on.name, func(t *testing.T) {
 				t.Parallel()
-				elsewhere := newHostileServer(t, nil, func(string) string { return "{}" }, inResponse(asJSON))
+				elsewhere := newHostileServer(t, listenLoopback(t), nil, func(string) string { return "{}" }, inResponse(asJSON))
 				want := refused(300 + int(status[2]-'0'))
 				if status[2] == '3' {
 					want.exchange.is = []error{api.ErrOutcomeUnknown}
@@ -290,7 +290,7 @@ func TestNoHiddenRepeat(t *testing.T) {
 			t.Parallel()
 			guard := secrettest.New(t, "static-token-1")
 			// Every connection responds once, stays open, and dies of the second request.
-			server := newHostileServer(t, nil, nil, func(c *hostileConn) {
+			server := newHostileServer(t, listenLoopback(t), nil, nil, func(c *hostileConn) {
 				if _, ok := c.request(); ok {
 					body := `{"link_id":"mk_1","link":{"link_id":"mk_1"}}`
 					c.write(fmt.Sprintf("HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
@@ -329,7 +329,7 @@ func TestNoHiddenRepeat(t *testing.T) {
 func TestIdleConnectionThatEnds(t *testing.T) {
 	t.Parallel()
 	var closed = make(chan struct{}, 2)
-	server := newHostileServer(t, nil, nil, func(c *hostileConn) {
+	server := newHostileServer(t, listenLoopback(t), nil, nil, func(c *hostileConn) {
 		if _, ok := c.request(); ok {
 			body := `{"link_id":"mk_1","link":{"link_id":"mk_1"}}`
 			c.write(fmt.Sprintf("HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%s", len(body), body))

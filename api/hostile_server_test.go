@@ -41,17 +41,13 @@ type hostileRequest struct {
 // A hostileConn is one connection to a hostileServer. What it cannot write it drops: the client may leave at any time.
 type hostileConn struct {
 	net.Conn
-	tcp    *net.TCPConn
+	tcp    *net.TCPConn // nil for a connection in memory
 	in     *bufio.Reader
 	server *hostileServer
 }
 
-func newHostileServer(t *testing.T, conf *tls.Config, good func(path string) string, fault func(*hostileConn)) *hostileServer {
+func newHostileServer(t *testing.T, l net.Listener, conf *tls.Config, good func(path string) string, fault func(*hostileConn)) *hostileServer {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := &hostileServer{listener: l, host: l.Addr().String(), tls: conf, fault: fault, good: good}
 	s.running.Go(s.accept)
 	t.Cleanup(func() { l.Close() })
@@ -76,7 +72,8 @@ func (s *hostileServer) accept() {
 		s.open++
 		s.mu.Unlock()
 		s.running.Go(func() {
-			c := &hostileConn{Conn: conn, tcp: conn.(*net.TCPConn), server: s}
+			tcp, _ := conn.(*net.TCPConn)
+			c := &hostileConn{Conn: conn, tcp: tcp, server: s}
 			if s.tls != nil {
 				c.Conn = tls.Server(conn, s.tls)
 			}

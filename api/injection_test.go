@@ -26,7 +26,7 @@ var evil = []string{
 // that is more than one clean request a connection.
 func eavesdrop(t *testing.T) *hostileServer {
 	t.Helper()
-	s := newHostileServer(t, nil, nil, afterRequest(func(c *hostileConn, r hostileRequest) {
+	s := newHostileServer(t, listenLoopback(t), nil, nil, afterRequest(func(c *hostileConn, r hostileRequest) {
 		if n := c.in.Buffered(); n > 0 {
 			t.Errorf("%d bytes came after the request", n)
 		}

@@ -352,15 +352,39 @@ func TestModelOverNetwork(t *testing.T) {
 	}
 }
 
+// A memoryNetwork is for bubbles: servers and clients on it need no network.
+type memoryNetwork map[string]*memoryListener
+
+func (n memoryNetwork) listen(testing.TB) net.Listener {
+	l := newMemoryListener()
+	l.addr.Port = len(n) + 1
+	n[l.addr.String()] = l
+	return l
+}
+
+func (n memoryNetwork) dial(_ context.Context, _, addr string) (net.Conn, error) {
+	client, server := memoryConns()
+	return client, n[addr].deliver(server)
+}
+
+func listenLoopback(tb testing.TB) net.Listener {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return l
+}
+
 // A memoryListener accepts what deliver gives it.
 type memoryListener struct {
+	addr   net.TCPAddr
 	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
 }
 
 func newMemoryListener() *memoryListener {
-	return &memoryListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	return &memoryListener{addr: net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
 func (l *memoryListener) deliver(conn net.Conn) error {
@@ -382,7 +406,7 @@ func (l *memoryListener) Accept() (net.Conn, error) {
 }
 
 func (l *memoryListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *memoryListener) Addr() net.Addr { return &net.TCPAddr{} }
+func (l *memoryListener) Addr() net.Addr { return &l.addr }
 
 // memoryConns returns both ends of a connection that, unlike net.Pipe's, takes what is written at once: peers of HTTP/2
 // write at the same time.

@@ -758,7 +758,7 @@ func TestBodyOfAnEditor(t *testing.T) {
 // is not enough to try again.
 func TestTransportThatRepeats(t *testing.T) {
 	t.Parallel()
-	server := newHostileServer(t, nil, nil, afterRequest(func(c *hostileConn, _ hostileRequest) {
+	server := newHostileServer(t, listenLoopback(t), nil, nil, afterRequest(func(c *hostileConn, _ hostileRequest) {
 		c.server.listener.Close() // and nobody listens any more
 	}))
 	transport := &repeating{http.DefaultTransport.(*http.Transport).Clone()}

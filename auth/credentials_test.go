@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -206,9 +207,21 @@ func TestTokenErrors(t *testing.T) {
 
 func TestUnreachableEndpoint(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewServer(nil)
-	srv.Close()
-	src, err := auth.ClientCredentials(clientID, clientSecret, auth.WithTokenURL(srv.URL+"/auth/token"))
+	// The client's end of a connection refuses connections, and nobody else can listen there while it is open.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	transport := new(http.Transport) // no connection that another test keeps
+	defer transport.CloseIdleConnections()
+	src, err := auth.ClientCredentials(clientID, clientSecret,
+		auth.WithTokenURL("http://"+conn.LocalAddr().String()+"/auth/token"), auth.WithHTTPClient(&http.Client{Transport: transport}))
 	if err != nil {
 		t.Fatal(err)
 	}
