@@ -297,6 +297,7 @@ func TestConnectErrors(t *testing.T) {
 		"another's account":           {"", signInAtAlderCreek, "finish", `"account_ids": ["acc_everhill_1"]`, "no_accounts"},
 		"two accounts for one":        {`, "connect_features": {"permit_only_one_account": true}`, signInAtAlderCreek, "finish", `"account_ids": ["acc_alder_creek_1", "acc_alder_creek_2"]`, "user_error"},
 		"a required product":          {`, "settings": {"link_permissions": {"requested": [{"scope": "identity", "reason": "x", "required": true}]}}`, signInAtAlderCreek, "finish", `"account_ids": ["acc_alder_creek_1"], "declined": ["identity"]`, "user_error"},
+		"a product that is needed":    {`, "settings": {"products": {"identity": {"required": true}}}`, signInAtAlderCreek, "finish", `"account_ids": ["acc_alder_creek_1"], "declined": ["identity"]`, "user_error"},
 		"the accounts":                {"", signInAtAlderCreek, "finish", `"account_ids": ["acc_alder_creek_1"], "declined": ["accounts"]`, "user_error"},
 		"a report of nothing":         {"", "", "report", `"message": " "`, "user_input_incorrect"},
 		"an unknown field":            {"", "", "report", `"text": "x"`, "sandbox_error.invalid_request"},

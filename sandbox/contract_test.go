@@ -78,8 +78,8 @@ func TestPublished(t *testing.T) {
 			"at": {"type": "string", "format": "date-time"}, "name": {"type": "string"}, "gone": {"type": "string", "nullable": true},
 			"some": {"type": "array", "nullable": true}, "on": {"type": "boolean", "default": false}, "optional": {"type": "string"},
 			"settings": {"type": "object", "nullable": true, "properties": {"on": {"type": "boolean", "default": true}}}}}},
-			"any": {"type": "array"}}}`: &schema,
-		`{"list": [{"at": "2023-02-16T10:14:11.5+01:00", "name": "2023-02-16T09:14:11Z"}, {"at": "2023-02-16T09:14:11", "on": true, "settings": {}}], "any": ["x"]}`: &value,
+			"any": {"type": "array"}, "times": {"type": "array", "items": {"type": "string", "format": "date-time"}}}}`: &schema,
+		`{"list": [{"at": "2023-02-16T10:14:11.5+01:00", "name": "2023-02-16T09:14:11Z"}, {"at": "2023-02-16T09:14:11", "on": true, "settings": {}}], "any": ["x"], "times": ["2023-02-16T09:14:11Z"]}`: &value,
 	} {
 		if err := json.Unmarshal([]byte(text), into); err != nil {
 			t.Fatal(err)
@@ -88,7 +88,7 @@ func TestPublished(t *testing.T) {
 	got, err := json.Marshal(published(&schema, value))
 	want := `{"any":["x"],"list":[` +
 		`{"at":"2023-02-16T09:14:11","gone":null,"name":"2023-02-16T09:14:11Z","on":false,"settings":{"on":true},"some":[]},` +
-		`{"at":"2023-02-16T09:14:11","gone":null,"on":true,"settings":{"on":true},"some":[]}]}`
+		`{"at":"2023-02-16T09:14:11","gone":null,"on":true,"settings":{"on":true},"some":[]}],"times":["2023-02-16T09:14:11"]}`
 	if err != nil || string(got) != want {
 		t.Errorf("%v\n%s, want\n%s", err, got, want)
 	}

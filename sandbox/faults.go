@@ -160,14 +160,12 @@ func (f Fault) serve(w http.ResponseWriter, res *response, r *http.Request, oper
 	}
 }
 
-// wait lets the delay pass, and the server's timeouts begin after it.
+// wait lets the delay pass, which may be longer than the server's timeout for the response.
 func (f Fault) wait(ctx context.Context, w http.ResponseWriter) {
 	if f.Delay == 0 {
 		return
 	}
-	timeouts := http.NewResponseController(w)
-	timeouts.SetReadDeadline(time.Time{}) // an error means that there are no timeouts
-	timeouts.SetWriteDeadline(time.Time{})
+	http.NewResponseController(w).SetWriteDeadline(time.Time{}) // an error means that there is no timeout
 	select {
 	case <-time.After(f.Delay):
 	case <-ctx.Done():

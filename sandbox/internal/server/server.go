@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// The timeouts. ReadTimeout is for a whole request and WriteTimeout for the rest of it; a scripted delay suspends both.
+// The timeouts: for the header of a request, for all of it, for the response, and between requests. A scripted delay is
+// without one.
 const (
 	ReadHeaderTimeout = 10 * time.Second
 	ReadTimeout       = 30 * time.Second
