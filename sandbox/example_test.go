@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/moneykit/moneykit-go/api"
-	"github.com/moneykit/moneykit-go/auth"
 	"github.com/moneykit/moneykit-go/gen"
 	"github.com/moneykit/moneykit-go/sandbox"
 )
@@ -94,11 +93,7 @@ func ExampleSandbox_Requests() {
 
 // exampleClient returns a client of sb at baseURL.
 func exampleClient(baseURL string, sb *sandbox.Sandbox) *api.Client {
-	source, err := auth.ClientCredentials(sb.ClientID, sb.ClientSecret, auth.WithTokenURL(baseURL+"/auth/token"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	client, err := api.New(source, api.WithBaseURL(baseURL))
+	client, err := api.FromCredentials(sb.ClientID, sb.ClientSecret, api.WithBaseURL(baseURL))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/moneykit/moneykit-go/api"
-	"github.com/moneykit/moneykit-go/auth"
 	"github.com/moneykit/moneykit-go/sandbox/internal/server"
 )
 
@@ -68,19 +67,11 @@ func start(t TB, listener net.Listener, opts []Option) *Server {
 // Client returns a client of the sandbox with its credentials. It fails the test if that is not possible.
 func (s *Server) Client() *api.Client {
 	s.t.Helper()
-	client, err := s.newClient()
+	client, err := api.FromCredentials(s.ClientID, s.ClientSecret, api.WithBaseURL(s.URL))
 	if err != nil {
-		s.t.Fatalf("moneykit: a client of the sandbox: %v", err)
+		s.t.Fatalf("%v", err)
 	}
 	return client
-}
-
-func (s *Server) newClient() (*api.Client, error) {
-	source, err := auth.ClientCredentials(s.ClientID, s.ClientSecret, auth.WithTokenURL(s.URL+"/auth/token"))
-	if err != nil {
-		return nil, err
-	}
-	return api.New(source, api.WithBaseURL(s.URL))
 }
 
 // FailDelivery is [Sandbox.FailDelivery], and fails the test if the fault is invalid.
