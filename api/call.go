@@ -22,8 +22,11 @@ type operation[T any] struct {
 type input struct {
 	required []field
 	secret   string // must not be printed
-	send     func(context.Context, *gen.Client, []gen.RequestEditorFn) (*http.Response, error)
+	send     sendFunc
 }
+
+// A sendFunc is a call of the generated client.
+type sendFunc func(context.Context, *gen.Client, []gen.RequestEditorFn) (*http.Response, error)
 
 // A field is a required field of a request body. Its path is like customer_user.id.
 type field struct{ path, value string }
@@ -64,7 +67,7 @@ func call[T any](ctx context.Context, c *Client, op *operation[T], opts []CallOp
 }
 
 // repeat makes attempts as long as the failures can be retried.
-func (a *attempt) repeat(ctx context.Context, send func(context.Context, *gen.Client, []gen.RequestEditorFn) (*http.Response, error)) *Error {
+func (a *attempt) repeat(ctx context.Context, send sendFunc) *Error {
 	a.generated = *a.client.generated
 	a.generated.Client = a
 	editors := append(a.editors, a.client.bearer) // the token last, so that the caller's editors do not see it

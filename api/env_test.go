@@ -64,3 +64,14 @@ func TestFromEnvRefuses(t *testing.T) {
 		t.Errorf("a nil option: %v", err)
 	}
 }
+
+func TestFromEnvDefaultURL(t *testing.T) {
+	setenv(t, "", "id", "secret")
+	if client, err := api.FromEnv(); err != nil || client.String() != "api.Client(api.moneykit.com)" {
+		t.Errorf("without MONEYKIT_URL: %v, %v", client, err)
+	}
+	setenv(t, "http://localhost:1", "id", "secret")
+	if client, err := api.FromEnv(api.WithBaseURL("http://localhost:2")); err != nil || client.String() != "api.Client(localhost:2)" {
+		t.Errorf("an option takes precedence: %v, %v", client, err)
+	}
+}
