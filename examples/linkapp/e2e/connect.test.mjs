@@ -63,10 +63,11 @@ test("the messages of a link", async () => {
   const { exchangeableToken, institution, link_id } = complete.data;
   assert.match(exchangeableToken, /^sandbox_exchangeable_/);
   assert.match(link_id, /^mk_/);
-  const { trackedScreens, ...rest } = institution;
+  const { avatar, trackedScreens, ...rest } = institution;
+  assert.match(avatar, /^data:image\/svg\+xml;base64,/);
   const account = (n, account_type, name, account_mask) => ({ account_id: `acc_alder_creek_${n}`, account_type, name, account_mask });
   assert.deepEqual(rest, {
-    avatar: null, avatar_dark: null, color: "#1c6b45", color_dark: null, country: "US", domain: "aldercreek.example", id: "alder_creek", logo: null,
+    avatar_dark: null, color: "#1c6b45", color_dark: null, country: "US", domain: "aldercreek.example", id: "alder_creek", logo: null,
     logo_dark: null, name: "Alder Creek Bank", search_group: "primary", is_featured: null, providers: null,
     selectedAccounts: [account(1, "depository.checking", "Everyday Checking", "4821"), account(2, "depository.savings", "Rainy Day Savings", "9034"), account(3, "credit_card", "Cash Back Card", "1177")],
   });
@@ -86,7 +87,7 @@ test("the messages of an exit", async () => {
   await connect(failing).getByRole("main").getByRole("button", { name: "Close" }).click();
   const { error } = (await posted(failing, "link.exit")).data;
   assert.equal(error.error_id, "institution_error");
-  assert.match(error.displayed_message, /^Driftwood Credit Union is not answering/);
+  assert.match(error.displayed_message, /^Driftwood Credit Union is not available/);
   assert.match(error.request_id, /^req_/);
 });
 

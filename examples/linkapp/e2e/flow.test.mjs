@@ -99,7 +99,7 @@ test("an institution that fails", async () => {
   await connect(page).getByRole("button", { name: "Choose another bank" }).click();
   await signIn(page, "Driftwood Credit Union");
   await connect(page).getByRole("main").getByRole("button", { name: "Close" }).click();
-  await message(page).getByText("Your bank was not linked. Driftwood Credit Union is not answering").waitFor();
+  await message(page).getByText("Your bank was not linked. Driftwood Credit Union is not available").waitFor();
   await frameGone(page);
   await shot(page, "failure-app");
   await link(page, "Alder Creek Bank");
