@@ -44,10 +44,10 @@ func TestAllocs(t *testing.T) {
 		opts   []api.CallOption
 		link   bool
 	}{
-		{name: "create", client: client(session), limit: 38},
-		{name: "create without retries", client: client(session, api.WithRetryPolicy(api.RetryPolicy{MaxAttempts: 1})), limit: 38},
-		{name: "exchange", client: client(link), limit: 46, link: true},
-		{name: "exchange with HTTPInfo", client: client(link), limit: 46, opts: []api.CallOption{api.WithHTTPInfo(&info)}, link: true},
+		{name: "create", client: client(session), limit: 37},
+		{name: "create without retries", client: client(session, api.WithRetryPolicy(api.RetryPolicy{MaxAttempts: 1})), limit: 37},
+		{name: "exchange", client: client(link), limit: 45, link: true},
+		{name: "exchange with HTTPInfo", client: client(link), limit: 45, opts: []api.CallOption{api.WithHTTPInfo(&info)}, link: true},
 	} {
 		got := testing.AllocsPerRun(2000, func() {
 			var err error

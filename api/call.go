@@ -20,9 +20,9 @@ type operation[T any] struct {
 
 // An input is what the caller of an operation passes to it.
 type input struct {
-	required []field
-	secret   string // must not be printed
-	send     sendFunc
+	missing *Error // that a required field is empty
+	secret  string // must not be printed
+	send    sendFunc
 }
 
 // A sendFunc is a call of the generated client.
@@ -52,8 +52,8 @@ func call[T any](ctx context.Context, c *Client, op *operation[T], opts []CallOp
 		a.info = &a.ownInfo
 	}
 	*a.info = HTTPInfo{}
-	if e := missing(op.id, in.required); e != nil {
-		return nil, e
+	if in.missing != nil {
+		return nil, in.missing
 	}
 	var out *T
 	a.decode = func(body []byte) (ok bool, err error) {

@@ -142,7 +142,7 @@ var createLinkSession = operation[gen.CreateLinkSessionResponse]{
 // the call is retried after every transient failure; see [RetryPolicy]. Every error is an [*Error].
 func (c *Client) CreateLinkSession(ctx context.Context, req gen.CreateLinkSessionRequest, opts ...CallOption) (*gen.CreateLinkSessionResponse, error) {
 	return call(ctx, c, &createLinkSession, opts, input{
-		required: []field{{"customer_user.id", req.CustomerUser.ID}, {"redirect_uri", req.RedirectURI}},
+		missing: missing(createLinkSession.id, field{"customer_user.id", req.CustomerUser.ID}, field{"redirect_uri", req.RedirectURI}),
 		send: func(ctx context.Context, g *gen.Client, editors []gen.RequestEditorFn) (*http.Response, error) {
 			return g.CreateLinkSession(ctx, req, editors...)
 		},
@@ -171,8 +171,8 @@ var exchangeToken = operation[gen.ExchangeTokenResponse]{id: "exchange_token", d
 //   - [Error.Body] contains as much of the response as arrived.
 func (c *Client) ExchangeToken(ctx context.Context, req gen.ExchangeTokenRequest, opts ...CallOption) (*gen.ExchangeTokenResponse, error) {
 	return call(ctx, c, &exchangeToken, opts, input{
-		required: []field{{"exchangeable_token", req.ExchangeableToken}},
-		secret:   req.ExchangeableToken,
+		missing: missing(exchangeToken.id, field{"exchangeable_token", req.ExchangeableToken}),
+		secret:  req.ExchangeableToken,
 		send: func(ctx context.Context, g *gen.Client, editors []gen.RequestEditorFn) (*http.Response, error) {
 			return g.ExchangeToken(ctx, req, editors...)
 		},

@@ -199,7 +199,7 @@ func (e Error) LogValue() slog.Value {
 }
 
 // missing returns an Error if a required field is empty.
-func missing(op string, required []field) *Error {
+func missing(op string, required ...field) *Error {
 	var e *Error
 	for _, f := range required {
 		if f.value != "" {
