@@ -50,25 +50,17 @@ type result struct {
 	passed    int
 	elapsed   time.Duration
 	warnings  []string // of the generator
+	remark    string   // on the warnings
 	err       error
 }
 
 // run runs the scripts of c and keeps their output in cache.
 func (c client) run(ctx context.Context, cache string) (r result) {
 	start := time.Now()
-	r.client = c.name
 	defer func() { r.elapsed = time.Since(start) }()
 	cache = filepath.Join(cache, c.name)
-	if r.err = os.MkdirAll(cache, 0o755); r.err != nil {
-		return r
-	}
 	env := append(os.Environ(), "CACHE="+cache, "SDK="+c.sdk)
-	if _, r.err = c.script(ctx, "install", env, cache); r.err != nil {
-		return r
-	}
-	if c.sdk != "" {
-		r.generator = "moneykit " + c.sdk + " of PyPI"
-	} else if r.err = c.generate(ctx, env, cache, &r); r.err != nil {
+	if r = c.generate(ctx, env, cache); r.err != nil {
 		return r
 	}
 
@@ -91,22 +83,34 @@ func (c client) run(ctx context.Context, cache string) (r result) {
 	return r
 }
 
-// generate generates the client. A warning of the generator is an error.
-func (c client) generate(ctx context.Context, env []string, cache string, r *result) error {
+// generate installs and generates the client. A warning of the generator is an error.
+func (c client) generate(ctx context.Context, env []string, cache string) (r result) {
+	r.client = c.name
+	if r.err = os.MkdirAll(cache, 0o755); r.err != nil {
+		return r
+	}
+	if _, r.err = c.script(ctx, "install", env, cache); r.err != nil {
+		return r
+	}
+	if c.sdk != "" {
+		r.generator = "moneykit " + c.sdk + " of PyPI"
+		return r
+	}
 	// Without the output of earlier runs, so that a generator that writes nothing is noticed.
 	generated := filepath.Join(c.folder, "generated")
-	if err := os.RemoveAll(generated); err != nil {
-		return err
+	if r.err = os.RemoveAll(generated); r.err != nil {
+		return r
 	}
-	if err := os.Mkdir(generated, 0o755); err != nil {
-		return err
+	if r.err = os.Mkdir(generated, 0o755); r.err != nil {
+		return r
 	}
-	output, err := c.script(ctx, "generate", env, cache)
+	var output []byte
+	output, r.err = c.script(ctx, "generate", env, cache)
 	r.generator, r.warnings = readGenerator(output)
-	if err == nil && len(r.warnings) > 0 {
-		err = errors.New("the generator warns: a defect of the contract")
+	if r.err == nil && len(r.warnings) > 0 {
+		r.err = errors.New("the generator warns: a defect of the contract")
 	}
-	return err
+	return r
 }
 
 // script runs one of the scripts of c and returns its output.
@@ -123,11 +127,15 @@ func (c client) script(ctx context.Context, name string, env []string, cache str
 		return output, logErr
 	}
 	if err != nil {
-		lines := bytes.Split(bytes.TrimSpace(output), []byte("\n"))
-		tail := bytes.Join(lines[max(0, len(lines)-40):], []byte("\n"))
-		return output, fmt.Errorf("%s.sh: %w\n%s", name, err, tail)
+		return output, fmt.Errorf("%s.sh: %w\n%s", name, err, tail(output))
 	}
 	return output, nil
+}
+
+// tail returns the last lines of output.
+func tail(output []byte) []byte {
+	lines := bytes.Split(bytes.TrimSpace(output), []byte("\n"))
+	return bytes.Join(lines[max(0, len(lines)-40):], []byte("\n"))
 }
 
 var (

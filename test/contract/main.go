@@ -2,9 +2,14 @@
 // client it runs tests in the client's language against a sandbox and checks the requests that the sandbox recorded.
 //
 //	go run . [client]...
+//	go run . -page [section]...
+//	go run . -generators [-update]
 //
-// It runs in its own folder, by make contract. Without arguments it runs all clients. A client has a folder here with
-// these scripts, which find a folder for downloads in CACHE:
+// It runs in its own folder, by make contract, make contract-page and make generators. Without names it runs all. With
+// -page it pastes the blocks of docs/other-languages.md into an empty folder; with -generators it counts the warnings
+// of more generators and compares them with the table on that page.
+//
+// A client has a folder here with these scripts, which find a folder for downloads in CACHE:
 //
 //   - install.sh fetches what it needs.
 //   - generate.sh generates the client from ../../openapi.yaml into the folder generated. MoneyKit's SDK has none: the
@@ -18,6 +23,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -30,8 +36,20 @@ import (
 )
 
 func main() {
+	page := flag.Bool("page", false, "paste the sections of docs/other-languages.md")
+	generators := flag.Bool("generators", false, "count the warnings of all generators")
+	update := flag.Bool("update", false, "with -generators: write the table into docs/other-languages.md")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
+	var err error
+	switch {
+	case *generators:
+		err = runGenerators(ctx, *update, os.Stdout)
+	case *page:
+		err = runPage(ctx, flag.Args(), os.Stdout)
+	default:
+		err = runClients(ctx, flag.Args(), os.Stdout)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "contract:", err)
@@ -39,12 +57,14 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, names []string, out io.Writer) error {
-	chosen, err := choose(names)
+const cacheFolder = "../../.cache/contract"
+
+func runClients(ctx context.Context, names []string, out io.Writer) error {
+	chosen, err := choose(clients, func(c client) string { return c.name }, names)
 	if err != nil {
 		return err
 	}
-	cache, err := filepath.Abs("../../.cache/contract")
+	cache, err := filepath.Abs(cacheFolder)
 	if err != nil {
 		return err
 	}
@@ -59,22 +79,46 @@ func run(ctx context.Context, names []string, out io.Writer) error {
 	return report(out, results)
 }
 
-// choose returns the clients with these names, or all of them without names.
-func choose(names []string) ([]client, error) {
-	if len(names) == 0 {
-		return clients, nil
+func runPage(ctx context.Context, names []string, out io.Writer) error {
+	page, err := os.ReadFile(pageFile)
+	if err != nil {
+		return err
 	}
-	var chosen []client
-	for _, name := range names {
-		i := slices.IndexFunc(clients, func(c client) bool { return c.name == name })
+	sections, err := readPage(string(page))
+	if err != nil {
+		return fmt.Errorf("%s: %w", pageFile, err)
+	}
+	chosen, err := choose(sections, func(s section) string { return s.name }, names)
+	if err != nil {
+		return err
+	}
+	var results []result
+	for _, s := range chosen {
+		fmt.Fprintf(out, "%s …\n", s.name)
+		results = append(results, s.paste(ctx))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return report(out, results)
+}
+
+// choose returns the values with these names, or all of them without names.
+func choose[T any](all []T, name func(T) string, names []string) ([]T, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var chosen []T
+	for _, wanted := range names {
+		i := slices.IndexFunc(all, func(v T) bool { return name(v) == wanted })
 		if i < 0 {
 			var known []string
-			for _, c := range clients {
-				known = append(known, c.name)
+			for _, v := range all {
+				known = append(known, name(v))
 			}
-			return nil, fmt.Errorf("client %q is not one of %s", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("%q is not one of %s", wanted, strings.Join(known, ", "))
 		}
-		chosen = append(chosen, clients[i])
+		chosen = append(chosen, all[i])
 	}
 	return chosen, nil
 }
@@ -82,7 +126,7 @@ func choose(names []string) ([]client, error) {
 // report prints a table of the results and the errors. It returns an error if there are any.
 func report(out io.Writer, results []result) error {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "\nclient\tgenerator\ttests passed\tseconds\twarnings\t")
+	fmt.Fprintln(table, "\nname\tgenerator\tpassed\tseconds\twarnings\t")
 	passed, failed := 0, 0
 	for _, r := range results {
 		verdict := ""
@@ -102,9 +146,9 @@ func report(out io.Writer, results []result) error {
 			fmt.Fprintf(out, "\n%s: %v\n", r.client, r.err)
 		}
 	}
-	fmt.Fprintf(out, "\n%d tests passed, %d clients failed\n", passed, failed)
+	fmt.Fprintf(out, "\n%d passed, %d failed\n", passed, failed)
 	if failed > 0 {
-		return errors.New("not every client works with the contract and the sandbox")
+		return errors.New("not all passed")
 	}
 	return nil
 }

@@ -13,13 +13,14 @@ import (
 
 func TestChoose(t *testing.T) {
 	t.Parallel()
-	if all, err := choose(nil); err != nil || len(all) != len(clients) {
+	name := func(c client) string { return c.name }
+	if all, err := choose(clients, name, nil); err != nil || len(all) != len(clients) {
 		t.Errorf("no names: %v, %v", all, err)
 	}
-	if one, err := choose([]string{"ruby"}); err != nil || len(one) != 1 || one[0].name != "ruby" {
+	if one, err := choose(clients, name, []string{"ruby"}); err != nil || len(one) != 1 || one[0].name != "ruby" {
 		t.Errorf("ruby: %v, %v", one, err)
 	}
-	if _, err := choose([]string{"cobol"}); err == nil || !strings.Contains(err.Error(), "typescript, python") {
+	if _, err := choose(clients, name, []string{"cobol"}); err == nil || !strings.Contains(err.Error(), "typescript, python") {
 		t.Errorf("cobol: %v", err)
 	}
 }
@@ -66,7 +67,7 @@ func TestReport(t *testing.T) {
 	t.Parallel()
 	good := result{client: "ruby", generator: "g 1", passed: 7, elapsed: 3 * time.Second}
 	var out bytes.Buffer
-	if err := report(&out, []result{good}); err != nil || !strings.Contains(out.String(), "\n7 tests passed, 0 clients failed\n") {
+	if err := report(&out, []result{good}); err != nil || !strings.Contains(out.String(), "\n7 passed, 0 failed\n") {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	bad := result{client: "java", warnings: []string{"WARN mind this"}, err: errors.New("no such file")}
@@ -75,7 +76,7 @@ func TestReport(t *testing.T) {
 	if err == nil {
 		t.Error("a failure is not reported")
 	}
-	for _, want := range []string{"FAILED", "java: no such file", "WARN mind this", "\n7 tests passed, 1 clients failed\n"} {
+	for _, want := range []string{"FAILED", "java: no such file", "WARN mind this", "\n7 passed, 1 failed\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}

@@ -1,4 +1,4 @@
-// Package contract is the contract as another Go team meets it, through ogen.
+// Package contract is the contract in Go, through ogen.
 package contract
 
 import (
@@ -21,7 +21,6 @@ import (
 
 var url = os.Getenv("MONEYKIT_URL")
 
-// docs:begin client
 // bearer puts a token on each request of an ogen client.
 type bearer struct{ oauth2.TokenSource }
 
@@ -54,7 +53,7 @@ func credentials(ctx context.Context) oauth2.TokenSource {
 func newSession(ctx context.Context, client *mk.Client, request *mk.CreateLinkSessionRequest) (string, error) {
 	res, err := client.CreateLinkSession(ctx, request)
 	if err != nil {
-		return "", err // no answer, or one that the contract does not list
+		return "", err // no response, or one that the contract does not list
 	}
 	switch res := res.(type) {
 	case *mk.CreateLinkSessionResponse:
@@ -62,11 +61,9 @@ func newSession(ctx context.Context, client *mk.Client, request *mk.CreateLinkSe
 	case *mk.RateLimitedHeaders:
 		return "", fmt.Errorf("%s: try again in %s s", res.Response.ErrorCode, res.RetryAfter.Value)
 	default:
-		return "", fmt.Errorf("refused: %+v", res)
+		return "", fmt.Errorf("failed: %+v", res)
 	}
 }
-
-// docs:end
 
 func client(t *testing.T) *mk.Client {
 	t.Helper()
@@ -84,8 +81,8 @@ func request(userID string) *mk.CreateLinkSessionRequest {
 	}
 }
 
-// sandbox posts body and decodes the answer, if there is one, into answer.
-func sandbox(t *testing.T, path string, body, answer any) {
+// sandbox posts body and decodes the response, if there is one, into response.
+func sandbox(t *testing.T, path string, body, response any) {
 	t.Helper()
 	encoded, err := json.Marshal(body)
 	if err != nil {
@@ -96,25 +93,25 @@ func sandbox(t *testing.T, path string, body, answer any) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if answer != nil {
-		if err := json.NewDecoder(res.Body).Decode(answer); err != nil {
+	if response != nil {
+		if err := json.NewDecoder(res.Body).Decode(response); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// completed creates a session, plays its end user and returns the exchangeable token.
+// completed creates a session, completes it as its end user would, and returns the exchangeable token.
 func completed(t *testing.T, request *mk.CreateLinkSessionRequest) string {
 	t.Helper()
 	token, err := newSession(t.Context(), client(t), request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var answer struct {
+	var response struct {
 		ExchangeableToken string `json:"exchangeable_token"`
 	}
-	sandbox(t, "complete", map[string]string{"link_session_token": token}, &answer)
-	return answer.ExchangeableToken
+	sandbox(t, "complete", map[string]string{"link_session_token": token}, &response)
+	return response.ExchangeableToken
 }
 
 func exchange(t *testing.T, token string) mk.ExchangeTokenRes {
@@ -130,12 +127,12 @@ func linked(t *testing.T, token string) mk.LinkCommon {
 	t.Helper()
 	res, ok := exchange(t, token).(*mk.ExchangeTokenResponse)
 	if !ok {
-		t.Fatalf("refused: %+v", res)
+		t.Fatalf("failed: %+v", res)
 	}
 	return res.Link
 }
 
-func scripted(t *testing.T, file string) mk.LinkCommon {
+func prepared(t *testing.T, file string) mk.LinkCommon {
 	t.Helper()
 	body, err := os.ReadFile("../wire/" + file)
 	if err != nil {
@@ -164,7 +161,7 @@ func TestEveryFieldIsSent(t *testing.T) {
 	}
 }
 
-func TestAWrongTokenIsRefused(t *testing.T) {
+func TestAWrongTokenIsRejected(t *testing.T) {
 	client, err := connect(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "wrong"}))
 	if err != nil {
 		t.Fatal(err)
@@ -175,18 +172,18 @@ func TestAWrongTokenIsRefused(t *testing.T) {
 	}
 }
 
-func TestAnInvalidRequestNamesItsFaults(t *testing.T) {
+func TestAnInvalidRequestNamesTheFields(t *testing.T) {
 	invalid := request("")
 	invalid.LinkTags = mk.NewOptNilStringArray([]string{"fine", "-"})
 	res, err := client(t).CreateLinkSession(t.Context(), invalid)
-	refused, ok := res.(*mk.HTTPValidationError)
+	failed, ok := res.(*mk.HTTPValidationError)
 	if !ok {
 		t.Fatalf("got %+v, %v", res, err)
 	}
 	var got [][]any
-	for _, fault := range refused.ValidationErrors {
+	for _, problem := range failed.ValidationErrors {
 		var location []any
-		for _, item := range fault.Location {
+		for _, item := range problem.Location {
 			if name, ok := item.GetString(); ok {
 				location = append(location, string(name))
 			} else {
@@ -217,8 +214,8 @@ func TestTheRateLimitSaysHowLongToWait(t *testing.T) {
 	}
 }
 
-func TestValuesThatNobodyKnewAreKept(t *testing.T) {
-	link := scripted(t, "unknown-link.json")
+func TestUnknownValuesAreKept(t *testing.T) {
+	link := prepared(t, "unknown-link.json")
 	accounts := link.Products.Accounts.Value
 	got := []string{string(link.Provider.Value), string(link.State), string(link.ErrorCode.Value), string(accounts.ErrorCode.Value)}
 	if want := []string{"bank_of_tomorrow", "paused", "bank_on_holiday", "moon_phase"}; !reflect.DeepEqual(got, want) {
@@ -227,15 +224,26 @@ func TestValuesThatNobodyKnewAreKept(t *testing.T) {
 	if want := []mk.Product{"accounts", "loans"}; !reflect.DeepEqual(link.AvailableProducts.Value, want) {
 		t.Errorf("available_products: got %q, want %q", link.AvailableProducts.Value, want)
 	}
-	for _, at := range []mk.OptNilDateTime{link.LastSyncedAt, accounts.RefreshedAt, accounts.LastAttemptedAt} {
-		if !at.Value.Equal(time.Date(2023, 2, 16, 9, 14, 11, 0, time.UTC)) {
-			t.Errorf("got %v", at)
+	for _, at := range []mk.OptNilString{link.LastSyncedAt, accounts.RefreshedAt, accounts.LastAttemptedAt} {
+		if got, err := parseTime(at.Value); err != nil || !got.Equal(time.Date(2023, 2, 16, 9, 14, 11, 0, time.UTC)) {
+			t.Errorf("got %v, %v", got, err)
 		}
 	}
 }
 
-func TestNullIsTakenForAbsent(t *testing.T) {
-	link := scripted(t, "null-link.json")
+// docs:begin timestamp
+// parseTime reads a timestamp of the contract. Without a zone it is UTC, where RFC 3339 requires one.
+func parseTime(at string) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, at); err == nil {
+		return t, nil
+	}
+	return time.Parse("2006-01-02T15:04:05", at)
+}
+
+// docs:end
+
+func TestNullReadsAsAbsent(t *testing.T) {
+	link := prepared(t, "null-link.json")
 	// Or gives its argument for null as for a field that is absent.
 	got := []string{string(link.Provider.Or("")), string(link.ErrorCode.Or("")), link.Webhook.Or("")}
 	if cmp.Or(got...) != "" || !link.LastSyncedAt.Null || link.LinkTags.Value != nil || !link.Products.Identity.Null {

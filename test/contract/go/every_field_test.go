@@ -1,16 +1,11 @@
 package contract
 
-import (
-	"time"
+import mk "github.com/moneykit/moneykit-go/test/contract/go/generated/moneykit"
 
-	"github.com/moneykit/moneykit-go/gen"
-	mk "github.com/moneykit/moneykit-go/test/contract/go/generated/moneykit"
-)
-
-// everyField is a request with every field of the contract, as wire/every-field.json has it.
+// everyField is a request with every field of the contract, that of wire/every-field.json.
 func everyField(existingLinkID string) *mk.CreateLinkSessionRequest {
 	yes := mk.NewOptNilBool(true)
-	verified := mk.NewOptNilDateTime(gen.Timestamp{Time: time.Date(2023, 2, 16, 9, 14, 11, 0, time.UTC)})
+	verified := mk.NewOptNilString("2023-02-16T09:14:11Z")
 	product := func(reason string) mk.OptNilProductSettings {
 		return mk.NewOptNilProductSettings(mk.ProductSettings{
 			Required: yes, RequirePermission: yes, Reason: mk.NewOptNilString(reason), Prefetch: yes,

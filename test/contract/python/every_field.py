@@ -26,7 +26,7 @@ from moneykit.models import (
 
 
 def every_field(existing_link_id: str) -> CreateLinkSessionRequest:
-    """A request with every field of the contract, as wire/every-field.json has it."""
+    """A request with every field of the contract, that of wire/every-field.json."""
     verified = datetime(2023, 2, 16, 9, 14, 11, tzinfo=UTC)
     asked = {"required": True, "require_permission": True, "prefetch": True}
     return CreateLinkSessionRequest(

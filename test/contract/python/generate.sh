@@ -2,7 +2,5 @@
 set -euo pipefail
 PATH=$CACHE/venv/bin:$PATH
 echo "generator: $(openapi-python-client --version | sed 's/ version://')"
-# docs:begin generate
 openapi-python-client generate --path ../../../openapi.yaml --output-path generated/moneykit --overwrite \
   --meta none --config config.yaml --custom-template-path templates
-# docs:end

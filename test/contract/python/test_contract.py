@@ -1,4 +1,4 @@
-"""The contract as a Python team meets it, through openapi-python-client."""
+"""The contract in Python, through openapi-python-client."""
 
 import os
 from datetime import UTC, datetime
@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from every_field import every_field
 
-# docs:begin client
 import httpx
 from moneykit import AuthenticatedClient
 from moneykit.api.link_session import create_link_session, exchange_token
@@ -32,12 +31,11 @@ session = create_link_session.sync_detailed(client=moneykit, body=request)
 if session.status_code != 201:
     raise RuntimeError(session.parsed.error_code)
 print(session.parsed.link_session_token)  # goes to MoneyKit Connect, which returns an exchangeable token
-# docs:end
 
 
 # docs:begin timestamp
 def utc(at: datetime) -> datetime:
-    """Without a zone a timestamp of the contract is UTC, where Python would take it for local time."""
+    """Without a zone a timestamp of the contract is UTC, where Python would read it as local time."""
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
@@ -50,20 +48,20 @@ def create(client=moneykit, **fields):
 
 
 def completed(body: CreateLinkSessionRequest) -> str:
-    """Creates a session and plays its end user; returns the exchangeable token."""
+    """Creates a session and completes it as its end user would; returns the exchangeable token."""
     session = create_link_session.sync_detailed(client=moneykit, body=body)
     assert session.status_code == 201, session.content
-    answer = httpx.post(URL + "/sandbox/complete", json={"link_session_token": session.parsed.link_session_token})
-    return answer.raise_for_status().json()["exchangeable_token"]
+    response = httpx.post(URL + "/sandbox/complete", json={"link_session_token": session.parsed.link_session_token})
+    return response.raise_for_status().json()["exchangeable_token"]
 
 
 def exchange(token: str):
     return exchange_token.sync_detailed(client=moneykit, body=ExchangeTokenRequest(token))
 
 
-def scripted(name: str) -> LinkCommon:
-    fault = {"operation": "exchange_token", "status": 201, "body": Path("../wire", name).read_text()}
-    httpx.post(URL + "/sandbox/fail", json=fault).raise_for_status()
+def prepared(name: str) -> LinkCommon:
+    problem = {"operation": "exchange_token", "status": 201, "body": Path("../wire", name).read_text()}
+    httpx.post(URL + "/sandbox/fail", json=problem).raise_for_status()
     return exchange("any").parsed.link
 
 
@@ -81,17 +79,17 @@ def test_every_field_is_sent():
     assert again.link.link_tags == ["smoke_test", "user_type:admin"]
 
 
-def test_a_wrong_token_is_refused():
+def test_a_wrong_token_is_rejected():
     wrong = AuthenticatedClient(URL, token="wrong", headers={"MoneyKit-Version": "2023-02-18"})
-    refused = create(wrong, customer_user=LinkSessionCustomerUser("user-42"))
-    assert (refused.status_code, refused.parsed.error_code) == (401, "api_error.auth.unauthorized")
+    failed = create(wrong, customer_user=LinkSessionCustomerUser("user-42"))
+    assert (failed.status_code, failed.parsed.error_code) == (401, "api_error.auth.unauthorized")
 
 
-def test_an_invalid_request_names_its_faults():
-    refused = create(customer_user=LinkSessionCustomerUser(""), link_tags=["fine", "-"])
-    assert refused.status_code == 422
-    assert isinstance(refused.parsed, HTTPValidationError)
-    locations = [fault.location for fault in refused.parsed.validation_errors]
+def test_an_invalid_request_names_the_fields():
+    failed = create(customer_user=LinkSessionCustomerUser(""), link_tags=["fine", "-"])
+    assert failed.status_code == 422
+    assert isinstance(failed.parsed, HTTPValidationError)
+    locations = [problem.location for problem in failed.parsed.validation_errors]
     assert locations == [["body", "customer_user", "id"], ["body", "link_tags", 1]]
 
 
@@ -101,8 +99,8 @@ def test_the_rate_limit_says_how_long_to_wait():
     assert int(last.headers["Retry-After"]) > 0
 
 
-def test_values_that_nobody_knew_are_kept():
-    link = scripted("unknown-link.json")
+def test_unknown_values_are_kept():
+    link = prepared("unknown-link.json")
     assert (link.provider, link.state, link.error_code) == ("bank_of_tomorrow", "paused", "bank_on_holiday")
     assert link.products.accounts.error_code == "moon_phase"
     assert link.available_products == ["accounts", "loans"]
@@ -111,7 +109,7 @@ def test_values_that_nobody_knew_are_kept():
 
 
 @pytest.mark.parametrize("field", ["provider", "error_code", "last_synced_at", "link_tags", "webhook"])
-def test_null_is_taken_for_absent(field):
-    link = scripted("null-link.json")
+def test_null_reads_as_absent(field):
+    link = prepared("null-link.json")
     assert not getattr(link, field)
     assert link.products.identity is None and link.products.accounts.settings is None

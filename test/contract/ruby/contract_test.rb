@@ -1,20 +1,20 @@
-# The contract as a Ruby team meets it, through OpenAPI Generator and faraday.
+# The contract in Ruby, through OpenAPI Generator and faraday.
 require 'minitest/autorun'
 require 'every_field'
 
-ENV['TZ'] = 'America/New_York' # a timestamp taken for local time is found out
+ENV['TZ'] = 'America/New_York' # a timestamp read as local time is found out
 
-# docs:begin client
 require 'moneykit'
+require 'utc_time'
 
 URL, CLIENT_ID, CLIENT_SECRET = ENV.values_at('MONEYKIT_URL', 'MONEYKIT_CLIENT_ID', 'MONEYKIT_CLIENT_SECRET')
 
 form = { grant_type: 'client_credentials', client_id: CLIENT_ID, client_secret: CLIENT_SECRET }
-answer = Faraday.post("#{URL}/auth/token", form)
+response = Faraday.post("#{URL}/auth/token", form)
 
 MoneyKit.configure do |config|
   config.scheme, config.host = URL.split('://')
-  config.access_token = JSON.parse(answer.body).fetch('access_token')
+  config.access_token = JSON.parse(response.body).fetch('access_token')
 end
 MoneyKit::ApiClient.default.default_headers['MoneyKit-Version'] = '2023-02-18'
 
@@ -23,18 +23,6 @@ session = MoneyKit::LinkSessionApi.new.create_link_session(
                                            redirect_uri: 'https://yourdomain.com/oauth.html' })
 )
 puts session.link_session_token # goes to MoneyKit Connect, which returns an exchangeable token
-# docs:end
-
-# docs:begin timestamp
-module MoneyKit
-  # Reads a timestamp of the contract. Without a zone it is UTC, where Time would take it for local time.
-  module UTCTime
-    def self.build_from_hash(at)
-      Time.iso8601(at.match?(/(Z|[+-]\d\d:\d\d)\z/i) ? at : "#{at}Z")
-    end
-  end
-end
-# docs:end
 
 class ContractTest < Minitest::Test
   def api = MoneyKit::LinkSessionApi.new
@@ -48,7 +36,7 @@ class ContractTest < Minitest::Test
 
   def sandbox(path, body) = Faraday.post("#{URL}/sandbox/#{path}", JSON.generate(body), 'Content-Type' => 'application/json')
 
-  # Creates a session and plays its end user; returns the exchangeable token.
+  # Creates a session and completes it as its end user would; returns the exchangeable token.
   def completed(request)
     session = api.create_link_session(request)
     JSON.parse(sandbox('complete', link_session_token: session.link_session_token).body).fetch('exchangeable_token')
@@ -56,13 +44,13 @@ class ContractTest < Minitest::Test
 
   def exchange(token) = api.exchange_token(MoneyKit::ExchangeTokenRequest.new(exchangeable_token: token)).link
 
-  def scripted(name)
+  def prepared(name)
     sandbox('fail', operation: 'exchange_token', status: 201, body: File.read("../wire/#{name}"))
     exchange('any')
   end
 
-  # The error of a call that is refused, and the body that came with it.
-  def refused(status, code, &)
+  # The error of a call that fails, and its decoded body.
+  def failure(status, code, &)
     error = assert_raises(MoneyKit::ApiError, &)
     body = JSON.parse(error.response_body)
     assert_equal [status, code], [error.code, body['error_code']]
@@ -73,7 +61,7 @@ class ContractTest < Minitest::Test
     token = completed(request)
     link = exchange(token)
     assert_equal [MoneyKit::PublicLinkState::CONNECTED, MoneyKit::Provider::MONEYKIT], [link.state, link.provider]
-    refused(400, 'link_session_error.invalid_token_exchange') { exchange(token) }
+    failure(400, 'link_session_error.invalid_token_exchange') { exchange(token) }
   end
 
   def test_every_field_is_sent
@@ -81,27 +69,27 @@ class ContractTest < Minitest::Test
     assert_equal ['smoke_test', 'user_type:admin'], exchange(completed(every_field(link.link_id))).link_tags
   end
 
-  def test_a_wrong_token_is_refused
+  def test_a_wrong_token_is_rejected
     headers = { header_params: { 'Authorization' => 'Bearer wrong' }, debug_auth_names: [] }
-    refused(401, 'api_error.auth.unauthorized') { api.create_link_session(request, headers) }
+    failure(401, 'api_error.auth.unauthorized') { api.create_link_session(request, headers) }
   end
 
-  def test_an_invalid_request_names_its_faults
-    _, body = refused(422, 'api_error.request.validation_failed') do
+  def test_an_invalid_request_names_the_fields
+    _, body = failure(422, 'api_error.request.validation_failed') do
       api.create_link_session(request(link_tags: ['fine', '-']))
     end
-    faults = MoneyKit::HTTPValidationError.build_from_hash(body.transform_keys(&:to_sym)).validation_errors
-    assert_equal [['body', 'link_tags', 1]], faults.map(&:location)
+    problems = MoneyKit::HTTPValidationError.build_from_hash(body.transform_keys(&:to_sym)).validation_errors
+    assert_equal [['body', 'link_tags', 1]], problems.map(&:location)
   end
 
   def test_the_rate_limit_says_how_long_to_wait
     20.times { api.create_link_session(request(id: 'hasty')) }
-    error, = refused(429, 'api_error.rate_limit_exceeded') { api.create_link_session(request(id: 'hasty')) }
+    error, = failure(429, 'api_error.rate_limit_exceeded') { api.create_link_session(request(id: 'hasty')) }
     assert_match(/\A\d+\z/, error.response_headers['Retry-After'])
   end
 
-  def test_values_that_nobody_knew_are_kept
-    link = scripted('unknown-link.json')
+  def test_unknown_values_are_kept
+    link = prepared('unknown-link.json')
     assert_equal %w[bank_of_tomorrow paused bank_on_holiday], [link.provider, link.state, link.error_code]
     assert_equal 'moon_phase', link.products.accounts.error_code
     assert_equal %w[accounts loans], link.available_products
@@ -109,8 +97,8 @@ class ContractTest < Minitest::Test
     assert_equal [Time.utc(2023, 2, 16, 9, 14, 11)], times.uniq
   end
 
-  def test_null_is_taken_for_absent
-    link = scripted('null-link.json')
+  def test_null_reads_as_absent
+    link = prepared('null-link.json')
     assert_empty [link.provider, link.error_code, link.last_synced_at, link.link_tags, link.products.identity].compact
     assert_nil link.products.account_numbers.settings.prefetch
   end

@@ -1,4 +1,4 @@
-# A request with every field of the contract, as wire/every-field.json has it.
+# A request with every field of the contract, that of wire/every-field.json.
 def every_field(existing_link_id)
   verified = Time.utc(2023, 2, 16, 9, 14, 11).iso8601
   asked = { required: true, require_permission: true, prefetch: true }

@@ -44,7 +44,7 @@ def exchange(token: str) -> models.ExchangeTokenResponse:
     return api.exchange_token(models.ExchangeTokenRequest(exchangeable_token=token))
 
 
-def refused(status: int, model, call, *args, **kwargs):
+def failure(status: int, model, call, *args, **kwargs):
     """Makes a call that fails with status; returns the body as the SDK's model of it, and the headers."""
     with pytest.raises(ApiException) as failed:
         call(*args, **kwargs)
@@ -63,7 +63,7 @@ def test_access_token_with_basic_authentication():
 
 
 def test_wrong_credentials():
-    error, _ = refused(401, models.APIErrorAuthUnauthorizedResponse, access_token, client_secret="wrong")
+    error, _ = failure(401, models.APIErrorAuthUnauthorizedResponse, access_token, client_secret="wrong")
     assert error.error_message
 
 
@@ -86,7 +86,7 @@ def test_a_session_becomes_a_link_once():
     response = exchange(token)
     assert response.link_id == response.link.link_id
     assert response.link.state == "connected"
-    error, _ = refused(400, models.LinkSessionErrorInvalidTokenExchange, exchange, token)
+    error, _ = failure(400, models.LinkSessionErrorInvalidTokenExchange, exchange, token)
     assert error.error_code == "link_session_error.invalid_token_exchange"
 
 
@@ -112,18 +112,18 @@ def test_every_product():
 
 def test_a_wrong_access_token():
     client = moneykit.LinkSessionApi(sdk(access_token="wrong"))
-    error, _ = refused(401, models.APIErrorAuthUnauthorizedResponse, client.create_link_session, request())
+    error, _ = failure(401, models.APIErrorAuthUnauthorizedResponse, client.create_link_session, request())
     assert error.error_code == "api_error.auth.unauthorized"
 
 
 def test_a_redirect_uri_that_is_not_registered():
     elsewhere = request(redirect_uri="https://elsewhere.example/oauth.html")
-    error, _ = refused(403, models.LinkSessionErrorForbiddenConfigResponse, api.create_link_session, elsewhere)
+    error, _ = failure(403, models.LinkSessionErrorForbiddenConfigResponse, api.create_link_session, elsewhere)
     assert error.error_code == "link_session_error.forbidden_config"
 
 
 def test_an_invalid_request():
-    error, _ = refused(422, models.HTTPValidationError, api.create_link_session, request(link_tags=["fine", "-"]))
+    error, _ = failure(422, models.HTTPValidationError, api.create_link_session, request(link_tags=["fine", "-"]))
     assert locations(error) == [["body", "link_tags", 1]]
 
 
@@ -131,7 +131,7 @@ def test_an_invalid_request():
 def test_an_id_of_a_wrong_length(user):
     # Past the SDK's own check of the length.
     body = request(customer_user=models.CustomerUser.model_construct(id=user))
-    error, _ = refused(422, models.HTTPValidationError, api.create_link_session, body)
+    error, _ = failure(422, models.HTTPValidationError, api.create_link_session, body)
     assert locations(error) == [["body", "customer_user", "id"]]
 
 
@@ -142,7 +142,7 @@ def locations(error: models.HTTPValidationError) -> list[list[str | int]]:
 def test_the_rate_limit():
     for _ in range(20):
         api.create_link_session(request("hasty"))
-    limited = refused(429, models.APIErrorRateLimitExceededResponse, api.create_link_session, request("hasty"))
+    limited = failure(429, models.APIErrorRateLimitExceededResponse, api.create_link_session, request("hasty"))
     error, headers = limited
     assert error.error_code == "api_error.rate_limit_exceeded"
     assert int(headers["Retry-After"]) > 0

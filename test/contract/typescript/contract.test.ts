@@ -1,9 +1,8 @@
-// The contract as a TypeScript team meets it: types by openapi-typescript, calls by openapi-fetch.
+// The contract in TypeScript: types by openapi-typescript, calls by openapi-fetch.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { everyField } from "./every-field.js";
-// docs:begin client
 import createClient from "openapi-fetch";
 import type { components, paths } from "./generated/moneykit.js";
 
@@ -11,8 +10,8 @@ const { MONEYKIT_URL: baseUrl = "", MONEYKIT_CLIENT_ID = "", MONEYKIT_CLIENT_SEC
 const redirect_uri = "https://yourdomain.com/oauth.html";
 
 const form = { grant_type: "client_credentials", client_id: MONEYKIT_CLIENT_ID, client_secret: MONEYKIT_CLIENT_SECRET };
-const answer = await fetch(`${baseUrl}/auth/token`, { method: "POST", body: new URLSearchParams(form) });
-const { access_token } = (await answer.json()) as { access_token: string };
+const response = await fetch(`${baseUrl}/auth/token`, { method: "POST", body: new URLSearchParams(form) });
+const { access_token } = (await response.json()) as { access_token: string };
 
 const headers = { Authorization: `Bearer ${access_token}`, "MoneyKit-Version": "2023-02-18" };
 const moneykit = createClient<paths>({ baseUrl, headers });
@@ -22,28 +21,27 @@ const { data: session, error } = await moneykit.POST("/link-session", {
 });
 if (error) throw new Error(error.error_code);
 console.log(session.link_session_token); // goes to MoneyKit Connect, which returns an exchangeable token
-// docs:end
 
 // docs:begin timestamp
-/** Reads a timestamp of the contract. Without a zone it is UTC, where Date would take it for local time. */
+/** Reads a timestamp of the contract. Without a zone it is UTC, where Date would read it as local time. */
 const time = (at: string) => new Date(/(Z|[+-]\d\d:\d\d)$/i.test(at) ? at : at + "Z");
 // docs:end
 
 const sandbox = (path: string, body: object) =>
   fetch(`${baseUrl}/sandbox/${path}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
-/** Creates a session and plays its end user; returns the exchangeable token. */
+/** Creates a session and completes it as its end user would; returns the exchangeable token. */
 async function completed(body: components["schemas"]["CreateLinkSessionRequest"]): Promise<string> {
   const { data, error } = await moneykit.POST("/link-session", { body });
   assert.ok(data, JSON.stringify(error));
-  const answer = await sandbox("complete", { link_session_token: data.link_session_token });
-  return ((await answer.json()) as { exchangeable_token: string }).exchangeable_token;
+  const response = await sandbox("complete", { link_session_token: data.link_session_token });
+  return ((await response.json()) as { exchangeable_token: string }).exchangeable_token;
 }
 
 const exchange = (exchangeable_token: string) =>
   moneykit.POST("/link-session/exchange-token", { body: { exchangeable_token } });
 
-async function scripted(file: string): Promise<components["schemas"]["LinkCommon"]> {
+async function prepared(file: string): Promise<components["schemas"]["LinkCommon"]> {
   await sandbox("fail", { operation: "exchange_token", status: 201, body: await readFile(`../wire/${file}`, "utf8") });
   const { data } = await exchange("any");
   assert.ok(data);
@@ -51,7 +49,7 @@ async function scripted(file: string): Promise<components["schemas"]["LinkCommon
 }
 
 test("a session becomes a link, once", async () => {
-  const settings = { products: { identity: {} } }; // asked for, with every default
+  const settings = { products: { identity: {} } }; // requested with the defaults
   const token = await completed({ customer_user: { id: "user-42" }, redirect_uri, settings });
   const first = await exchange(token);
   assert.equal(first.data?.link.state, "connected");
@@ -68,7 +66,7 @@ test("every field is sent", async () => {
   assert.deepEqual(again.data?.link.link_tags, ["smoke_test", "user_type:admin"]);
 });
 
-test("a wrong token is refused", async () => {
+test("a wrong token is rejected", async () => {
   const { error, response } = await moneykit.POST("/link-session", {
     headers: { Authorization: "Bearer wrong" },
     body: { customer_user: { id: "user-42" }, redirect_uri },
@@ -77,13 +75,13 @@ test("a wrong token is refused", async () => {
   assert.equal(error?.error_code, "api_error.auth.unauthorized");
 });
 
-test("an invalid request names its faults", async () => {
+test("an invalid request names the fields", async () => {
   const { error, response } = await moneykit.POST("/link-session", {
     body: { customer_user: { id: "" }, redirect_uri, link_tags: ["fine", "-"] },
   });
   assert.equal(response.status, 422);
   assert.ok(error && "validation_errors" in error);
-  const locations = error.validation_errors.map((fault) => fault.location);
+  const locations = error.validation_errors.map((problem) => problem.location);
   assert.deepEqual(locations, [["body", "customer_user", "id"], ["body", "link_tags", 1]]);
 });
 
@@ -99,8 +97,8 @@ test("the rate limit says how long to wait", async () => {
   }
 });
 
-test("values that nobody knew are kept", async () => {
-  const link = await scripted("unknown-link.json");
+test("unknown values are kept", async () => {
+  const link = await prepared("unknown-link.json");
   assert.equal(link.provider, "bank_of_tomorrow");
   assert.equal(link.state, "paused");
   assert.equal(link.error_code, "bank_on_holiday");
@@ -110,8 +108,8 @@ test("values that nobody knew are kept", async () => {
     assert.equal(time(at!).toISOString(), "2023-02-16T09:14:11.000Z");
 });
 
-test("null is taken for absent", async () => {
-  const link = await scripted("null-link.json");
+test("null reads as absent", async () => {
+  const link = await prepared("null-link.json");
   assert.equal(link.provider ?? link.error_code ?? link.last_synced_at ?? link.products.identity, null);
   assert.equal(link.products.account_numbers?.settings?.prefetch ?? "absent", "absent");
 });

@@ -1,6 +1,6 @@
 import type { components } from "./generated/moneykit.js";
 
-/** A request with every field of the contract, as wire/every-field.json has it. */
+/** A request with every field of the contract, that of wire/every-field.json. */
 export function everyField(existingLinkID: string): components["schemas"]["CreateLinkSessionRequest"] {
   const verified = new Date("2023-02-16T09:14:11Z").toISOString();
   const product = (reason: string) => ({ required: true, require_permission: true, reason, prefetch: true });

@@ -1,6 +1,4 @@
 #!/usr/bin/env bash
 set -euo pipefail
 echo "generator: openapi-typescript $(npx openapi-typescript --version | tr -d v)"
-# docs:begin generate
 npx openapi-typescript ../../../openapi.yaml --default-non-nullable=false -o generated/moneykit.d.ts
-# docs:end

@@ -2,7 +2,7 @@ import com.moneykit.model.*;
 import java.time.OffsetDateTime;
 import java.util.List;
 
-/** A request with every field of the contract, as wire/every-field.json has it. */
+/** A request with every field of the contract, that of wire/every-field.json. */
 final class EveryField {
   static CreateLinkSessionRequest request(String existingLinkId) {
     var verified = OffsetDateTime.parse("2023-02-16T09:14:11Z");
