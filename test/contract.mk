@@ -1,14 +1,23 @@
 # The contract as teams of other languages use it.
-.PHONY: contract contract-tidy docs docs-page spec-diff spec-json spec-load
+.PHONY: contract contract-page contract-tidy docs docs-page generators schemathesis spec-diff spec-json spec-load
 
 RUN_CONTRACT = cd test/contract && OPENAPI_GENERATOR_JAR=$(OPENAPI_GENERATOR_JAR) GOWORK=off go run .
 
-contract: $(OPENAPI_GENERATOR_JAR) spec-load ## Generate clients in five languages and test them against a sandbox
+contract: $(OPENAPI_GENERATOR_JAR) spec-load ## Test clients of five languages and MoneyKit's Python SDK against a sandbox
 	$(RUN_CONTRACT)
 
 # One of them, contract-ruby for example.
 contract-%: $(OPENAPI_GENERATOR_JAR)
 	$(RUN_CONTRACT) $*
+
+contract-page: ### Paste docs/other-languages.md, block by block, into an empty folder
+	cd test/contract && GOWORK=off go run . -page
+
+generators: $(OPENAPI_GENERATOR_JAR) ### Count the warnings of 14 generators; UPDATE=1 writes them to docs/other-languages.md
+	$(RUN_CONTRACT) -generators $(if $(UPDATE),-update)
+
+schemathesis: ### Run Schemathesis, all phases, against a sandbox, with the seed SEED (1)
+	$(RUN_CONTRACT) -schemathesis
 
 contract-tidy: contract-go bench-peers ### Run go mod tidy -diff where the code has to be generated first
 	cd test/contract/go && GOWORK=off go mod tidy -diff

@@ -71,11 +71,7 @@ func (g generator) run(ctx context.Context) (r result) {
 
 // runGenerators runs all generators, those of the clients too, and compares the table of their warnings with the page,
 // or writes it there.
-func runGenerators(ctx context.Context, update bool, out io.Writer) error {
-	cache, err := filepath.Abs(cacheFolder)
-	if err != nil {
-		return err
-	}
+func runGenerators(ctx context.Context, cache string, update bool, out io.Writer) error {
 	var results []result
 	add := func(r result) {
 		fmt.Fprintf(out, "%s: %s, %d warnings\n", r.client, r.generator, len(r.warnings))

@@ -3,11 +3,12 @@
 //
 //	go run . [client]...
 //	go run . -page [section]...
+//	go run . -schemathesis
 //	go run . -generators [-update]
 //
-// It runs in its own folder, by make contract, make contract-page and make generators. Without names it runs all. With
-// -page it pastes the blocks of docs/other-languages.md into an empty folder; with -generators it counts the warnings
-// of more generators and compares them with the table on that page.
+// It runs in its own folder, by make contract, contract-page, schemathesis and generators. Without names it runs all.
+// With -page it pastes the blocks of docs/other-languages.md into an empty folder. With -generators it counts the
+// warnings of more generators and compares them with the table on that page.
 //
 // A client has a folder here with these scripts, which find a folder for downloads in CACHE:
 //
@@ -37,18 +38,22 @@ import (
 
 func main() {
 	page := flag.Bool("page", false, "paste the sections of docs/other-languages.md")
+	schemathesis := flag.Bool("schemathesis", false, "run Schemathesis against a sandbox")
 	generators := flag.Bool("generators", false, "count the warnings of all generators")
 	update := flag.Bool("update", false, "with -generators: write the table into docs/other-languages.md")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	var err error
+	cache, err := filepath.Abs("../../.cache/contract")
 	switch {
+	case err != nil:
 	case *generators:
-		err = runGenerators(ctx, *update, os.Stdout)
+		err = runGenerators(ctx, cache, *update, os.Stdout)
 	case *page:
 		err = runPage(ctx, flag.Args(), os.Stdout)
+	case *schemathesis:
+		err = report(os.Stdout, []result{runSchemathesis(ctx, cache)})
 	default:
-		err = runClients(ctx, flag.Args(), os.Stdout)
+		err = runClients(ctx, cache, flag.Args(), os.Stdout)
 	}
 	stop()
 	if err != nil {
@@ -57,14 +62,8 @@ func main() {
 	}
 }
 
-const cacheFolder = "../../.cache/contract"
-
-func runClients(ctx context.Context, names []string, out io.Writer) error {
+func runClients(ctx context.Context, cache string, names []string, out io.Writer) error {
 	chosen, err := choose(clients, func(c client) string { return c.name }, names)
-	if err != nil {
-		return err
-	}
-	cache, err := filepath.Abs(cacheFolder)
 	if err != nil {
 		return err
 	}
