@@ -165,7 +165,7 @@ func (f Fault) wait(ctx context.Context, w http.ResponseWriter) {
 	if f.Delay == 0 {
 		return
 	}
-	http.NewResponseController(w).SetWriteDeadline(time.Time{}) // an error means that there is no timeout
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // an error means that there is no timeout
 	select {
 	case <-time.After(f.Delay):
 	case <-ctx.Done():

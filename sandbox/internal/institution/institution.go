@@ -24,6 +24,7 @@ type Institution struct {
 // SignIn is how an end user signs in to an institution.
 type SignIn string
 
+// The ways to sign in.
 const (
 	ByPassword SignIn = "password"
 	ByOAuth    SignIn = "oauth"    // on a page of its own, and back through the session's redirect_uri

@@ -28,6 +28,7 @@ func (l *Listener) Dial() (net.Conn, error) {
 	}
 }
 
+// Accept implements [net.Listener].
 func (l *Listener) Accept() (net.Conn, error) {
 	select {
 	case conn := <-l.conns:
@@ -37,9 +38,11 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
+// Close implements [net.Listener].
 func (l *Listener) Close() error {
 	l.once.Do(func() { close(l.done) })
 	return nil
 }
 
+// Addr implements [net.Listener].
 func (l *Listener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }

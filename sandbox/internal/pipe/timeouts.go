@@ -28,8 +28,10 @@ func CheckTimeouts(t *testing.T, l *Listener, want Timeouts) {
 		if _, err := io.WriteString(conn, test.sent); err != nil {
 			t.Fatal(err)
 		}
-		conn.SetReadDeadline(start.Add(time.Hour)) // or else the bubble would be stuck
-		io.Copy(io.Discard, conn)
+		if err := conn.SetReadDeadline(start.Add(time.Hour)); err != nil { // or else the bubble would be stuck
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, conn) // the error is the deadline or that the connection is closed
 		if got := time.Since(start); got != test.want {
 			t.Errorf("%s: the connection was closed after %v, want %v", test.what, got, test.want)
 		}
