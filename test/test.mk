@@ -54,3 +54,6 @@ vuln: $(GOVULNCHECK) ### Look up known vulnerabilities, where vuln.go.dev can be
 
 add-operation: ### Add an operation to a copy of the repository, as CONTRIBUTING.md says
 	test/add-operation/run
+
+mutation: $(GREMLINS) ### Run mutation tests on PACKAGES (default: the client and the sandbox; about an hour)
+	test/mutation $(PACKAGES)
