@@ -12,17 +12,16 @@ import (
 
 	"github.com/moneykit/moneykit-go/api"
 	"github.com/moneykit/moneykit-go/gen"
+	"github.com/moneykit/moneykit-go/webhook"
 )
 
 // callTimeout bounds a call of MoneyKit. An exchange goes on when the user closes the page.
 const callTimeout = 30 * time.Second
 
-// attemptTag comes before the attempt's ID in the tag that its link has at MoneyKit.
-const attemptTag = "attempt:"
-
 // An app is the back end.
 type app struct {
 	client     *api.Client
+	verifier   *webhook.Verifier
 	store      *store
 	origin     string // under which browsers and MoneyKit reach it
 	connectURL string // the origin that serves Connect
@@ -38,6 +37,7 @@ func (a *app) handler() http.Handler {
 	mux.HandleFunc("GET /linking/changes", a.serveChanges)
 	mux.HandleFunc("POST /linking/session", a.createSession)
 	mux.HandleFunc("POST /linking/exchange-token", a.exchangeToken)
+	mux.Handle("POST "+webhookPath, webhook.Handler(a.verifier, a.processEvent))
 	mux.Handle("GET /static/", http.FileServerFS(static))
 	return a.protect(mux)
 }
@@ -59,6 +59,7 @@ func (a *app) createSession(w http.ResponseWriter, r *http.Request) {
 		CustomerUser: gen.LinkSessionCustomerUser{ID: user},
 		RedirectURI:  a.origin + "/oauth/" + next.ID,
 		LinkTags:     []string{attemptTag + next.ID},
+		Webhook:      a.origin + webhookPath,
 		Settings: gen.LinkSessionSettingOverrides{Products: gen.ProductsSettings{
 			Transactions: &gen.TransactionsProductSettings{RequirePermission: true, Reason: "show you where your money goes"},
 			Identity:     &gen.ProductSettings{Reason: "fill in your name and address for you"},

@@ -15,7 +15,7 @@ import (
 // changes opens the stream of the browser's page, and returns a function that waits for the next list.
 func (w *world) changes() (next func() string) {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.app.URL+"/linking/changes", nil)
+	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.url+"/linking/changes", nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func TestExchangeAtTheSameTime(t *testing.T) {
 		if i == 4 {
 			w.start() // a second instance
 		}
-		url := w.app.URL
+		url := w.url
 		all.Go(func() { post(t, w.browser, url+"/linking/exchange-token", body, nil) })
 	}
 	all.Wait()
@@ -177,10 +177,10 @@ func TestRejectedBesideTheLink(t *testing.T) {
 			w := newWorld(t)
 			order := w.order()
 			w.start()
-			one, two := w.app.URL, w.app.URL
+			one, two := w.url, w.url
 			if instances == 2 {
 				w.start()
-				two = w.app.URL
+				two = w.url
 			}
 			w.rejectedBesideTheLink(order, one, two)
 		})
@@ -247,7 +247,7 @@ func TestPageClosedMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, closePage := context.WithCancel(t.Context())
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.app.URL+"/linking/exchange-token", bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+"/linking/exchange-token", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/moneykit/moneykit-go/api"
 	"github.com/moneykit/moneykit-go/sandbox"
+	"github.com/moneykit/moneykit-go/webhook"
 )
 
 // A world is the application in front of a sandbox, and a browser that is signed in.
@@ -28,6 +30,7 @@ type world struct {
 	mk       *sandbox.Server
 	moneykit string // the URL that the application uses: the sandbox's, or that of a proxy before it
 	db       string
+	url      string // of the instance that the browser uses
 	app      *httptest.Server
 	store    *store
 	browser  *http.Client
@@ -56,6 +59,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, mk: sandbox.Start(t, sandbox.WithTokenLifetime(24*time.Hour)), db: filepath.Join(t.TempDir(), "links.db"), log: &lockedBuffer{}}
 	w.moneykit = w.mk.URL
+	w.mk.FailDelivery("", 1000, sandbox.DeliveryFault{Never: true}) // until a test calls w.mk.ClearFaults
 	w.start()
 	w.browser = w.newBrowser()
 	t.Cleanup(func() {
@@ -82,8 +86,12 @@ func (w *world) start(configure ...func(*http.Server)) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	verifier, err := webhook.NewVerifier(webhook.WithBaseURL(w.moneykit), webhook.WithLogger(slog.New(slog.NewTextHandler(w.log, nil))))
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	server.Config = newServer(&app{
-		client: client, store: store, origin: origin, connectURL: w.mk.URL,
+		client: client, verifier: verifier, store: store, origin: origin, connectURL: w.mk.URL,
 		log: slog.New(slog.NewTextHandler(w.log, nil)),
 		now: func() time.Time { return time.Now().Add(time.Duration(w.passed.Load())) },
 	})
@@ -91,7 +99,7 @@ func (w *world) start(configure ...func(*http.Server)) {
 		f(server.Config)
 	}
 	server.Start()
-	w.app, w.store = server, store
+	w.app, w.store, w.url = server, store, server.URL
 	w.t.Cleanup(func() {
 		_ = server.Config.Shutdown(w.t.Context()) // ends the streams; what else is open, Close ends
 		server.Close()
@@ -138,7 +146,7 @@ func (w *world) post(path string, body any) result {
 // send posts body: as it is if it is a string, else as JSON.
 func (w *world) send(browser *http.Client, path string, body any, header map[string]string) result {
 	w.t.Helper()
-	return post(w.t, browser, w.app.URL+path, body, header)
+	return post(w.t, browser, w.url+path, body, header)
 }
 
 func post(t *testing.T, browser *http.Client, url string, body any, header map[string]string) (got result) {
@@ -175,7 +183,7 @@ func post(t *testing.T, browser *http.Client, url string, body any, header map[s
 
 func (w *world) get(browser *http.Client, path string) string {
 	w.t.Helper()
-	res, err := browser.Get(w.app.URL + path)
+	res, err := browser.Get(w.url + path)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -197,7 +205,7 @@ func (w *world) list() string {
 // rows returns the user's attempts that are listed.
 func (w *world) rows() []attempt {
 	w.t.Helper()
-	u, err := url.Parse(w.app.URL)
+	u, err := url.Parse(w.url)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -268,15 +276,10 @@ func (w *world) exchanges() (n int) {
 	return n
 }
 
-// An order makes the second of two exchanges be processed first, and its response arrive last.
-type order struct {
-	firstSent, secondProcessed, firstDone chan struct{}
-}
-
-// order puts a proxy before the sandbox. Instances that are started afterwards use it.
-func (w *world) order() order {
+// proxy puts a proxy before the sandbox, for instances that are started afterwards. It calls before and after with the
+// number of each exchange, from 1: before it is processed, and before its response is sent.
+func (w *world) proxy(before, after func(n int32)) {
 	w.t.Helper()
-	o := order{make(chan struct{}), make(chan struct{}), make(chan struct{})}
 	target, err := url.Parse(w.mk.URL)
 	if err != nil {
 		w.t.Fatal(err)
@@ -288,27 +291,38 @@ func (w *world) order() order {
 			proxy.ServeHTTP(rw, r)
 			return
 		}
-		switch exchanges.Add(1) {
-		case 1:
-			close(o.firstSent)
-			<-o.secondProcessed
-			proxy.ServeHTTP(rw, r)
-		case 2:
-			rec := httptest.NewRecorder()
-			proxy.ServeHTTP(rec, r)
-			close(o.secondProcessed)
-			<-o.firstDone
-			for name, values := range rec.Header() {
-				rw.Header()[name] = values
-			}
-			rw.WriteHeader(rec.Code)
-			_, _ = rec.Body.WriteTo(rw)
-		default:
-			proxy.ServeHTTP(rw, r)
-		}
+		n := exchanges.Add(1)
+		before(n)
+		rec := httptest.NewRecorder()
+		proxy.ServeHTTP(rec, r)
+		after(n)
+		maps.Copy(rw.Header(), rec.Header())
+		rw.WriteHeader(rec.Code)
+		_, _ = rec.Body.WriteTo(rw)
 	}))
 	w.t.Cleanup(server.Close)
 	w.moneykit = server.URL
+}
+
+// An order makes the second of two exchanges be processed first, and its response arrive last.
+type order struct {
+	firstSent, secondProcessed, firstDone chan struct{}
+}
+
+func (w *world) order() order {
+	w.t.Helper()
+	o := order{make(chan struct{}), make(chan struct{}), make(chan struct{})}
+	w.proxy(func(n int32) {
+		if n == 1 {
+			close(o.firstSent)
+			<-o.secondProcessed
+		}
+	}, func(n int32) {
+		if n == 2 {
+			close(o.secondProcessed)
+			<-o.firstDone
+		}
+	})
 	return o
 }
 

@@ -60,7 +60,9 @@ func run(ctx context.Context, addr, db, origin string, out io.Writer) (err error
 			return err
 		}
 	}
-	server := newServer(&app{client: mk.client, store: store, origin: origin, connectURL: mk.connectURL, log: slog.Default(), now: time.Now})
+	server := newServer(&app{
+		client: mk.client, verifier: mk.verifier, store: store, origin: origin, connectURL: mk.connectURL, log: slog.Default(), now: time.Now,
+	})
 	fmt.Fprintf(out, "Linkapp uses %s and keeps links in %s.\nOpen %s\n", mk.name, db, origin)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

@@ -84,8 +84,9 @@ func TestRunFails(t *testing.T) {
 	}
 }
 
-// startProcess starts the program as a process of its own on w's database, and returns its URL.
-func (w *world) startProcess() string {
+// startProcess starts the program as a process of its own on the database, which becomes the instance that the browser
+// uses.
+func (w *world) startProcess() {
 	w.t.Helper()
 	program := exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-db", w.db)
 	program.Env = append(os.Environ(), "LINKAPP_TEST_PROGRAM=1", api.EnvURL+"="+w.moneykit, api.EnvClientID+"="+w.mk.ClientID, api.EnvClientSecret+"="+w.mk.ClientSecret)
@@ -102,14 +103,27 @@ func (w *world) startProcess() string {
 			w.t.Errorf("the program: %v: %s", err, w.log)
 		}
 	})
-	return opened(w.t, out)
+	w.url = opened(w.t, out)
 }
 
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	order := w.order()
-	w.rejectedBesideTheLink(order, w.startProcess(), w.startProcess())
+	w.startProcess()
+	one := w.url
+	w.startProcess()
+	w.rejectedBesideTheLink(order, one, w.url)
+}
+
+// A link whose response is lost in one process appears in a page that another has open.
+func TestLostResponseOfAnotherProcess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.startProcess()
+	next := w.changes()
+	w.startProcess()
+	w.lostResponse(next)
 }
 
 func TestConnectURL(t *testing.T) {

@@ -34,7 +34,7 @@ func TestRejectedRequests(t *testing.T) {
 	}
 	body := w.connect()
 	w.check("no token", w.exchange(finish{ID: body.ID}), 400, "bad_request")
-	got := w.send(w.browser, "/linking/session", `{}`, map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": w.app.URL})
+	got := w.send(w.browser, "/linking/session", `{}`, map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": w.url})
 	if got.status != 200 {
 		t.Errorf("the page itself: %+v", got)
 	}
@@ -43,7 +43,7 @@ func TestRejectedRequests(t *testing.T) {
 func TestPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	res, err := http.Get(w.app.URL + "/oauth/some-id?state=x")
+	res, err := http.Get(w.url + "/oauth/some-id?state=x")
 	if err != nil {
 		t.Fatal(err)
 	}

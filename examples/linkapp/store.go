@@ -36,6 +36,10 @@ CREATE TABLE IF NOT EXISTS attempts (
 	state_at           INTEGER NOT NULL DEFAULT 0,
 	institution        TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS events (
+	idempotency_key TEXT PRIMARY KEY,
+	processed_at    INTEGER NOT NULL
+) STRICT;
 CREATE INDEX IF NOT EXISTS attempts_of_user ON attempts (user_id);
 CREATE UNIQUE INDEX IF NOT EXISTS one_attempt_per_link ON attempts (user_id, link_id) WHERE link_id <> '';`
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, beforeEach, test } from "node:test";
-import { World, closeBrowser, connect, shot } from "./harness.mjs";
+import { World, closeBrowser, connect, consent, shot, signIn } from "./harness.mjs";
 
 let world;
 beforeEach(async () => (world = await World.open()));
@@ -69,6 +69,16 @@ for (const colorScheme of ["light", "dark"]) {
     await page.getByRole("button", { name: "Reconnect Cobalt Savings" }).waitFor();
     await audit(page.mainFrame(), "the application, linked");
     await shot(page, `${colorScheme}-app`);
+
+    await world.control("fail", { operation: "exchange_token", drop: true, after: true });
+    await world.control("fail-delivery", { webhook_event: "link.state_changed", never: true });
+    await page.getByRole("button", { name: "Link your bank" }).click();
+    await signIn(page, "Alder Creek Bank");
+    await consent(page);
+    await page.getByRole("button", { name: "Check again" }).waitFor();
+    await page.locator("#moneykit-connect-frame").waitFor({ state: "detached" });
+    await audit(page.mainFrame(), "the application, not confirmed");
+    await shot(page, `${colorScheme}-unconfirmed`);
 
     await page.getByRole("button", { name: "Link your bank" }).click();
     await frame.getByRole("button", { name: "Driftwood Credit Union" }).click();

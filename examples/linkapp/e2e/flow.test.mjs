@@ -346,33 +346,6 @@ test("the application is restarted in the middle", async () => {
   await linked(page, "Alder Creek Bank").getByText("connected", { exact: true }).waitFor();
 });
 
-test("an exchange that was lost on its way to MoneyKit", async () => {
-  const page = await world.page();
-  await world.control("fail", { operation: "exchange_token", drop: true });
-  await linkButton(page).click();
-  await signIn(page, "Alder Creek Bank");
-  await consent(page);
-  await message(page).getByText("we do not know yet whether your bank is linked").waitFor();
-  await frameGone(page);
-  await shot(page, "outcome-unknown");
-  await page.reload();
-  await linked(page, "Not confirmed by MoneyKit yet").getByRole("button", { name: "Check again" }).click();
-  await message(page).getByText("Alder Creek Bank is linked.").waitFor();
-  await linked(page, "Alder Creek Bank").waitFor();
-});
-
-test("an exchange whose response was lost", async () => {
-  const page = await world.page();
-  await world.control("fail", { operation: "exchange_token", drop: true, after: true });
-  await linkButton(page).click();
-  await signIn(page, "Alder Creek Bank");
-  await consent(page);
-  await linked(page, "Not confirmed by MoneyKit yet").getByRole("button", { name: "Check again" }).click();
-  await page.getByRole("button", { name: "Check again" }).waitFor({ state: "detached" });
-  await message(page).getByText("we do not know yet whether your bank is linked").waitFor();
-  await linked(page, "Alder Creek Bank").getByText("Not confirmed by MoneyKit yet").waitFor();
-});
-
 test("Connect does not load", async () => {
   const context = await world.user();
   await context.route((url) => url.href.startsWith(world.moneykit), (route) => route.abort());
