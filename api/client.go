@@ -164,7 +164,8 @@ var exchangeToken = operation[gen.ExchangeTokenResponse]{id: "exchange_token", d
 // this call. If it is, the connection broke or the response could not be read, and the link may exist:
 //
 //   - MoneyKit sends the event link.state_changed, with link_id and link_tags, to the session's webhook right after the
-//     exchange. A tag of its own per session tells which attempt it belongs to.
+//     exchange. Give each session a tag of its own, and receive the event with package
+//     [github.com/moneykit/moneykit-go/webhook].
 //   - Calling ExchangeToken again is safe. If it succeeds, the first call was not processed, and this is the link. If it
 //     returns [ErrInvalidTokenExchange], either the first call was processed and the event brings the link_id, or the
 //     token was never valid or has expired, and there is no link.

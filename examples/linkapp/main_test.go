@@ -67,10 +67,14 @@ func TestRun(t *testing.T) {
 
 func TestRunFails(t *testing.T) {
 	t.Setenv(api.EnvURL, "")
+	text := filepath.Join(t.TempDir(), "text.db")
+	if err := os.WriteFile(text, []byte("this is not a database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct{ addr, db, origin, url, want string }{
 		"address":     {"nowhere", filepath.Join(t.TempDir(), "a.db"), "", "", "nowhere"},
 		"database":    {"127.0.0.1:0", t.TempDir() + "/missing/a.db", "", "", "missing/a.db"},
-		"no database": {"127.0.0.1:0", "main.go", "", "", "main.go"},
+		"no database": {"127.0.0.1:0", text, "", "", "text.db"},
 		"origin":      {"127.0.0.1:0", filepath.Join(t.TempDir(), "a.db"), "app.example", "", `-origin: "app.example" is not an origin such as https://app.example`},
 		"credentials": {"127.0.0.1:0", filepath.Join(t.TempDir(), "a.db"), "", "http://127.0.0.1:1", "MONEYKIT_CLIENT_ID"},
 	} {

@@ -62,7 +62,7 @@ func blocks(page, language string) (found []string) {
 var imports = map[string]string{
 	"api": "github.com/moneykit/moneykit-go/api", "auth": "github.com/moneykit/moneykit-go/auth",
 	"gen": "github.com/moneykit/moneykit-go/gen", "sandbox": "github.com/moneykit/moneykit-go/sandbox",
-	"oauth2":  "golang.org/x/oauth2",
+	"webhook": "github.com/moneykit/moneykit-go/webhook", "oauth2": "golang.org/x/oauth2", "sql": "database/sql",
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "slog": "log/slog", "testing": "testing", "time": "time",
 }
 
@@ -74,7 +74,7 @@ func file(code string) string {
 	}
 	if !strings.HasPrefix(code, "func ") {
 		code = "func _(ctx context.Context, client *api.Client, src *auth.Source, tokenSource oauth2.TokenSource,\n" +
-			"clientID, clientSecret, exchangeableToken string, req gen.CreateLinkSessionRequest) error {\n{\n" + code + "\n}\nreturn nil\n}\n"
+			"r *http.Request, clientID, clientSecret, exchangeableToken string, req gen.CreateLinkSessionRequest) error {\n{\n" + code + "\n}\nreturn nil\n}\n"
 	}
 	out := "package fragment\n"
 	for name, path := range imports {

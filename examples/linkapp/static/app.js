@@ -103,7 +103,7 @@ function linked(exchangeableToken, institution) {
 async function exchange(body) {
   say("Finishing…");
   const { kind, message: text } = await post("/linking/exchange-token", body);
-  say(text, kind === "linked" ? "good" : "bad", kind === "try_again" ? () => exchange(body) : null);
+  say(text, { linked: "good", unconfirmed: "" }[kind] ?? "bad", kind === "try_again" ? () => exchange(body) : null);
   unconfirmed = kind === "linked" ? "" : body.id;
   showConfirmed(); // the event may have come first
 }
