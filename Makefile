@@ -37,7 +37,7 @@ fix: generate $(GOLANGCI) ## Generate, format and tidy what make check compares
 	$(GOLANGCI) fmt --config .golangci.yaml $$(git ls-files '*.go')
 	test/tidy -w
 
-generate: ## Compile openapi.yaml into gen/
+generate: ## Compile openapi.yaml into Go
 	go generate ./... ./sandbox/...
 
 sandbox: ## Serve a MoneyKit sandbox on http://127.0.0.1:8042
