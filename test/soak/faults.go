@@ -10,8 +10,8 @@ import (
 
 const html = "<html><body>Something went wrong.</body></html>"
 
-// faults are what the sandbox does at random. None of them lies: where the call was carried out, none says that it
-// was not.
+// faults are what the sandbox does at random. None of them lies: where the call was processed, none says that it was
+// not. A 503 says nothing about that, with Retry-After or without.
 var faults = func() []sandbox.Fault {
 	retry := func(after string) http.Header { return http.Header{"Retry-After": {after}} }
 	all := []sandbox.Fault{
@@ -25,20 +25,20 @@ var faults = func() []sandbox.Fault {
 		{Status: 408}, {Status: 404, Body: html}, {Status: 413},
 		{Status: 429, Header: retry("0")}, {Status: 429}, {Status: 429, Header: retry("1")},
 		{Status: 429, Header: retry("Sat, 01 Jan 2000 00:00:00 GMT")}, {Status: 429, Header: retry("soon")},
-		{Status: 503, Header: retry("0")},
 		{Status: 307, Header: http.Header{"Location": {"/elsewhere"}}},
 	}
-	for _, carriedOut := range []bool{false, true} {
+	for _, processed := range []bool{false, true} {
 		all = append(all,
-			sandbox.Fault{After: carriedOut, Drop: true},
-			sandbox.Fault{After: carriedOut, Status: 500, Body: html},
-			sandbox.Fault{After: carriedOut, Status: 502, Body: html},
-			sandbox.Fault{After: carriedOut, Status: 503},
-			sandbox.Fault{After: carriedOut, Status: 504, Body: html},
-			sandbox.Fault{After: carriedOut, Status: 200, Body: html},
-			sandbox.Fault{After: carriedOut, Status: 201, Body: `{}`},
-			sandbox.Fault{After: carriedOut, Status: 204},
-			sandbox.Fault{After: carriedOut, Status: 201, Body: `{"link_id":"mk_`, Header: http.Header{"Content-Length": {"500"}}},
+			sandbox.Fault{After: processed, Drop: true},
+			sandbox.Fault{After: processed, Status: 500, Body: html},
+			sandbox.Fault{After: processed, Status: 502, Body: html},
+			sandbox.Fault{After: processed, Status: 503},
+			sandbox.Fault{After: processed, Status: 503, Header: retry("0")},
+			sandbox.Fault{After: processed, Status: 504, Body: html},
+			sandbox.Fault{After: processed, Status: 200, Body: html},
+			sandbox.Fault{After: processed, Status: 201, Body: `{}`},
+			sandbox.Fault{After: processed, Status: 204},
+			sandbox.Fault{After: processed, Status: 201, Body: `{"link_id":"mk_`, Header: http.Header{"Content-Length": {"500"}}},
 		)
 	}
 	return all

@@ -8,32 +8,32 @@ import (
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-// What an application was told of an exchange.
+// What an application learned of an exchange.
 type outcome int
 
 const (
 	linked     outcome = iota // here is the link
-	refused                   // it was not carried out
-	unknown                   // it may have been carried out
+	refused                   // it was not processed
+	unknown                   // it may have been processed
 	tookEffect                // it may have been; a second call then said that it was
 )
 
-// A ledger has what each end user's application was told. A user links once.
+// A ledger has what each end user's application learned. A user links once.
 type ledger struct {
-	mu   sync.Mutex
-	told map[string]told
+	mu      sync.Mutex
+	results map[string]result
 }
 
-type told struct {
+type result struct {
 	outcome outcome
 	linkID  string
 	err     error
 }
 
-func (l *ledger) record(user string, t told) {
+func (l *ledger) record(user string, t result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.told[user] = t
+	l.results[user] = t
 }
 
 // An audit counts what became of the exchanges whose outcome was unknown.
@@ -43,7 +43,7 @@ type audit struct {
 	noEffect            int
 }
 
-// compare compares what applications were told with the links that the sandbox holds.
+// compare compares what applications learned with the links that the sandbox holds.
 func (l *ledger) compare(links []sandbox.Link) (a audit, problems []error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -55,23 +55,23 @@ func (l *ledger) compare(links []sandbox.Link) (a audit, problems []error) {
 		}
 		held[link.CustomerUserID] = link
 	}
-	for user, t := range l.told {
+	for user, t := range l.results {
 		link, ok := held[user]
 		connected := ok && link.State == gen.PublicLinkStateConnected
 		switch t.outcome {
 		case linked:
 			a.links++
 			if !connected || link.LinkID != t.linkID {
-				wrong("%s was told of the link %q, and the sandbox holds %q (%s)", user, t.linkID, link.LinkID, link.State)
+				wrong("%s got the link %q, and the sandbox holds %q (%s)", user, t.linkID, link.LinkID, link.State)
 			}
 		case refused:
 			if connected {
-				wrong("%s was told that there is no link, and the sandbox holds %q: %w", user, link.LinkID, t.err)
+				wrong("%s got an error that says there is no link, and the sandbox holds %q: %w", user, link.LinkID, t.err)
 			}
 		case tookEffect:
 			a.tookEffect++
 			if !connected {
-				wrong("%s was told that the token had been exchanged, and it had not: %w", user, t.err)
+				wrong("%s found that the token had been exchanged, and it had not: %w", user, t.err)
 			}
 		case unknown:
 			if connected {
@@ -82,8 +82,8 @@ func (l *ledger) compare(links []sandbox.Link) (a audit, problems []error) {
 		}
 	}
 	for user, link := range held {
-		if _, ok := l.told[user]; !ok && link.State == gen.PublicLinkStateConnected {
-			wrong("%s was told nothing, and the sandbox holds %q", user, link.LinkID)
+		if _, ok := l.results[user]; !ok && link.State == gen.PublicLinkStateConnected {
+			wrong("%s got nothing, and the sandbox holds %q", user, link.LinkID)
 		}
 	}
 	return a, problems

@@ -1,7 +1,7 @@
-// Soak runs the client against a sandbox in which everything fails now and then, and afterwards compares what each call
-// was told with what the sandbox did. It listens on, and connects to, loopback only, and ends by itself.
+// Soak runs the client against a sandbox in which everything fails now and then, and afterwards compares the result of each call
+// with what the sandbox did. It listens on, and connects to, loopback only, and ends by itself.
 //
-//	go run ./bench/soak -duration 2m
+//	GOWORK=off go run ./soak -duration 2m
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// soak runs c, and returns an error if anything was lost, told wrongly or left behind.
+// soak runs c, and returns an error if anything was lost, reported wrongly or left behind.
 func soak(c config, out io.Writer) error {
 	// What the process sets up once and keeps is not what a run leaves behind.
 	warmUp := c
@@ -75,7 +75,7 @@ func measure() footprint {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	f := footprint{goroutines: runtime.NumGoroutine(), heap: m.HeapAlloc}
-	if open, err := os.ReadDir("/proc/self/fd"); err == nil { // where there is no /proc, the goroutines tell
+	if open, err := os.ReadDir("/proc/self/fd"); err == nil { // where there is no /proc, the goroutines are enough
 		f.files = len(open)
 	}
 	return f
@@ -94,7 +94,7 @@ func steady() footprint {
 	}
 }
 
-// settle measures until all is as it was before, but for no longer than patience: what was told to end needs a moment.
+// settle measures until all is as it was before, but for no longer than patience: what is about to end needs a moment.
 func settle(before footprint, patience time.Duration) (after footprint, problems []error) {
 	for deadline := time.Now().Add(patience); ; {
 		problems = nil

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -15,6 +18,7 @@ type proxy struct {
 	upstream string
 	mean     int64 // how many bytes a connection lasts, on average
 	broken   atomic.Int64
+	refused  atomic.Int64 // connections of refuseHTTP2
 	running  sync.WaitGroup
 }
 
@@ -24,10 +28,12 @@ type breakage int
 const (
 	refuse         breakage = iota // at once
 	resetRequest                   // within a request, or between two
-	resetAnswer                    // within an answer, or between two
-	closeAnswer                    // there, in order
+	resetResponse                  // within a response, or between two
+	closeResponse                  // there, in order
 	halfClose                      // there, and the client may go on writing
 	stall                          // there nothing comes any more, until the client gives up
+	refuseStreams                  // over HTTP/2: REFUSED_STREAM for each request, and then GOAWAY
+	sendAway                       // over HTTP/2: GOAWAY below the first request
 	breakages                      // how many there are
 	refuseOneIn    = 50            // new connections
 	foreverInBytes = 1 << 62
@@ -63,31 +69,40 @@ func (p *proxy) serve(client *net.TCPConn, how breakage, after int64) {
 		_ = client.SetLinger(0)
 		return
 	}
+	in := bufio.NewReader(client)
+	if how == refuseStreams || how == sendAway {
+		if start, err := in.Peek(3); err == nil && string(start) == "PRI" {
+			p.refused.Add(1)
+			refuseHTTP2(client, in, how == sendAway)
+			return
+		}
+		how = resetRequest // which HTTP/1.1 has in their place
+	}
 	conn, err := net.Dial("tcp", p.upstream)
 	if err != nil {
 		return
 	}
 	server := conn.(*net.TCPConn)
 	defer server.Close()
-	requests, answers := int64(foreverInBytes), int64(foreverInBytes)
+	requests, responses := int64(foreverInBytes), int64(foreverInBytes)
 	if how == resetRequest {
 		requests = after
 	} else {
-		answers = after
+		responses = after
 	}
 	var up sync.WaitGroup
 	up.Go(func() {
-		if n, _ := io.Copy(server, io.LimitReader(client, requests)); n == requests {
+		if n, _ := io.Copy(server, io.LimitReader(in, requests)); n == requests {
 			p.broken.Add(1)
 			_ = client.SetLinger(0)
 			client.Close()
 		}
 		server.Close() // the client is gone
 	})
-	if n, _ := io.Copy(client, io.LimitReader(server, answers)); n == answers {
+	if n, _ := io.Copy(client, io.LimitReader(server, responses)); n == responses {
 		p.broken.Add(1)
 		switch how {
-		case resetAnswer:
+		case resetResponse:
 			_ = client.SetLinger(0)
 			client.Close()
 		case halfClose:
@@ -101,6 +116,43 @@ func (p *proxy) serve(client *net.TCPConn, how breakage, after int64) {
 		client.Close() // the server is gone
 	}
 	up.Wait()
+}
+
+// refuseHTTP2 is an HTTP/2 server (RFC 9113) that processes nothing. It resets a few requests with REFUSED_STREAM, and then
+// sends GOAWAY with a last stream below the next one, or does that at once.
+func refuseHTTP2(conn net.Conn, in io.Reader, atOnce bool) {
+	const headers, rstStream, settings, goAway = 0x1, 0x3, 0x4, 0x7
+	frame := func(kind, flags byte, stream uint32, payload ...byte) {
+		head := []byte{0, 0, byte(len(payload)), kind, flags}
+		_, _ = conn.Write(append(binary.BigEndian.AppendUint32(head, stream), payload...))
+	}
+	if _, err := io.CopyN(io.Discard, in, int64(len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))); err != nil {
+		return
+	}
+	frame(settings, 0, 0)
+	for refused := 0; ; {
+		head := make([]byte, 9)
+		if _, err := io.ReadFull(in, head); err != nil {
+			return
+		}
+		size := int64(head[0])<<16 | int64(head[1])<<8 | int64(head[2])
+		if _, err := io.CopyN(io.Discard, in, size); err != nil {
+			return
+		}
+		stream := head[5:9]
+		switch kind, flags := head[3], head[4]; {
+		case kind == settings && flags == 0:
+			frame(settings, 1, 0)
+		case kind == headers && (atOnce || refused == 3):
+			last := binary.BigEndian.AppendUint32(nil, binary.BigEndian.Uint32(stream)-1)
+			frame(goAway, 0, 0, bytes.Join([][]byte{last, {0, 0, 0, 0}}, nil)...)
+			_, _ = io.Copy(io.Discard, in) // until the client is gone
+			return
+		case kind == headers:
+			refused++
+			frame(rstStream, 0, binary.BigEndian.Uint32(stream), 0, 0, 0, 7)
+		}
+	}
 }
 
 // stop ends p. Connections end when the client lets go of them.

@@ -45,7 +45,8 @@ const (
 type report struct {
 	config
 	calls, attempts, failed, tokenRequests atomic.Int64
-	injected, broken                       int64
+	http2                                  atomic.Int64 // requests that reached the sandbox over HTTP/2
+	injected, broken, late, refused        int64
 	audit
 	latencies []time.Duration
 	problems  []error
@@ -57,7 +58,9 @@ func (r *report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%v with %d workers: %d calls, %d retries, %d token requests\n",
 		r.duration, r.workers, r.calls.Load(), r.attempts.Load()-r.calls.Load(), r.tokenRequests.Load())
-	fmt.Fprintf(&b, "faults: %d injected, %d connections broken; %d calls failed for good\n", r.injected, r.broken, r.failed.Load())
+	fmt.Fprintf(&b, "faults: %d injected, %d connections broken, %d HTTP/2 connections refused or sent away, %d transports read late; %d calls failed for good\n",
+		r.injected, r.broken, r.refused, r.late, r.failed.Load())
+	fmt.Fprintf(&b, "requests over HTTP/2: %d\n", r.http2.Load())
 	slices.Sort(r.latencies)
 	fmt.Fprintf(&b, "a call took %v (p50), %v (p99), %v at most\n", r.percentile(50), r.percentile(99), r.percentile(100))
 	fmt.Fprintf(&b, "links: %d handed out; outcome unknown: %d (%d had taken effect, as a second call found; %d had, and %d had not, which nobody found)\n",
@@ -99,9 +102,15 @@ func run(c config) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{Protocols: protocols, Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path == "/auth/token" {
 			r.tokenRequests.Add(1)
+		}
+		if req.ProtoMajor == 2 {
+			r.http2.Add(1)
 		}
 		box.ServeHTTP(w, req)
 	})}
@@ -111,22 +120,41 @@ func run(c config) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = c.workers
-	hc := &http.Client{Transport: transport, Timeout: attemptTimeout}
-	url := "http://" + between.Addr().String()
-	source, err := auth.ClientCredentials(box.ClientID, box.ClientSecret, auth.WithTokenURL(url+"/auth/token"), auth.WithHTTPClient(hc))
+	// An HTTP/2 connection carries the requests of many workers, and would hardly ever end.
+	betweenHTTP2, err := newProxy(l.Addr().String(), connectionBytes/8, rand.New(rand.NewPCG(c.seed, 1)))
 	if err != nil {
 		return nil, err
 	}
-	client, err := api.New(source, api.WithBaseURL(url), api.WithHTTPClient(hc),
-		api.WithRetryPolicy(api.RetryPolicy{BaseDelay: 20 * time.Millisecond, MaxDelay: 2 * time.Second}),
-		api.WithLogger(slog.New(slog.NewJSONHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	// Over HTTP/1.1, over HTTP/2 without TLS, and over either through a transport that reads late.
+	overHTTP1 := http.DefaultTransport.(*http.Transport).Clone()
+	overHTTP1.MaxIdleConnsPerHost = c.workers
+	overHTTP2 := overHTTP1.Clone()
+	overHTTP2.Protocols = new(http.Protocols)
+	overHTTP2.Protocols.SetUnencryptedHTTP2(true)
+	// Or a stalled connection would be used for ever.
+	overHTTP2.HTTP2 = &http.HTTP2Config{SendPingTimeout: attemptTimeout / 2, PingTimeout: attemptTimeout / 2}
+	late := []*lateTransport{{base: overHTTP1, rate: 2 * c.rate}, {base: overHTTP2, rate: 2 * c.rate}}
+	url, urlHTTP2 := "http://"+between.Addr().String(), "http://"+betweenHTTP2.Addr().String()
+	source, err := auth.ClientCredentials(box.ClientID, box.ClientSecret, auth.WithTokenURL(url+"/auth/token"),
+		auth.WithHTTPClient(&http.Client{Transport: overHTTP1, Timeout: attemptTimeout}))
 	if err != nil {
 		return nil, err
+	}
+	var clients []*api.Client
+	for _, way := range []struct {
+		url       string
+		transport http.RoundTripper
+	}{{url, overHTTP1}, {urlHTTP2, overHTTP2}, {url, late[0]}, {urlHTTP2, late[1]}} {
+		client, err := api.New(source, api.WithBaseURL(way.url), api.WithHTTPClient(&http.Client{Transport: way.transport, Timeout: attemptTimeout}),
+			api.WithRetryPolicy(api.RetryPolicy{BaseDelay: 20 * time.Millisecond, MaxDelay: 2 * time.Second}),
+			api.WithLogger(slog.New(slog.NewJSONHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		if err != nil {
+			return nil, err
+		}
+		clients = append(clients, client)
 	}
 
-	books := &ledger{told: map[string]told{}}
+	books := &ledger{results: map[string]result{}}
 	ctx, cancel := context.WithTimeout(context.Background(), c.duration)
 	defer cancel()
 	var working sync.WaitGroup
@@ -139,7 +167,7 @@ func run(c config) (*report, error) {
 						injected.Add(1)
 					}
 				}
-				r.link(client, box, books, fmt.Sprintf("user-%d-%d", worker, flow))
+				r.link(clients[worker%len(clients)], box, books, fmt.Sprintf("user-%d-%d", worker, flow))
 				pause(ctx, rand.N(thinkTime))
 			}
 		})
@@ -154,16 +182,25 @@ func run(c config) (*report, error) {
 		}
 	})
 	working.Wait()
-	transport.CloseIdleConnections()
+	for _, l := range late {
+		l.running.Wait()
+		r.late += l.failed.Load()
+		if n := l.sent.Load(); n > 0 {
+			r.wrong(fmt.Errorf("%d exchanges were sent by a transport that had failed before", n))
+		}
+	}
+	overHTTP1.CloseIdleConnections()
+	overHTTP2.CloseIdleConnections()
 	between.stop()
+	betweenHTTP2.stop()
 	server.Close()
 	serving.Wait()
 
-	r.injected, r.broken = injected.Load(), between.broken.Load()
+	r.injected, r.broken, r.refused = injected.Load(), between.broken.Load()+betweenHTTP2.broken.Load(), betweenHTTP2.refused.Load()
 	var problems []error
 	r.audit, problems = books.compare(box.Links())
 	r.problems = append(r.problems, problems...)
-	if r.links == 0 || r.failed.Load() > r.calls.Load()/2 { // or else all of the above may be so because nothing happened
+	if r.links == 0 || r.http2.Load() == 0 || r.late == 0 || r.failed.Load() > r.calls.Load()/2 { // or else all of the above may be so because nothing happened
 		r.wrong(fmt.Errorf("%d of %d calls failed", r.failed.Load(), r.calls.Load()))
 	}
 	// Each refused token and each failure may cost a request, and each token two in its lifetime; more is a loop.
@@ -197,7 +234,7 @@ func (r *report) link(client *api.Client, box *sandbox.Sandbox, books *ledger, u
 		return
 	}
 	t := r.exchange(ctx, client, exchangeable)
-	if errors.Is(t.err, api.ErrInvalidTokenExchange) {
+	if t.outcome == refused && errors.Is(t.err, api.ErrInvalidTokenExchange) {
 		r.wrong(fmt.Errorf("%s lost a link: %w", user, t.err))
 	}
 	if t.outcome == unknown { // what the documentation says to do
@@ -211,7 +248,7 @@ func (r *report) link(client *api.Client, box *sandbox.Sandbox, books *ledger, u
 	books.record(user, t)
 }
 
-func (r *report) exchange(ctx context.Context, client *api.Client, exchangeable string) told {
+func (r *report) exchange(ctx context.Context, client *api.Client, exchangeable string) result {
 	var link *gen.ExchangeTokenResponse
 	err := r.call(func(opts ...api.CallOption) (err error) {
 		link, err = client.ExchangeToken(ctx, gen.ExchangeTokenRequest{ExchangeableToken: exchangeable}, opts...)
@@ -219,11 +256,11 @@ func (r *report) exchange(ctx context.Context, client *api.Client, exchangeable 
 	})
 	switch {
 	case err == nil:
-		return told{outcome: linked, linkID: link.Link.LinkID}
+		return result{outcome: linked, linkID: link.Link.LinkID}
 	case errors.Is(err, api.ErrOutcomeUnknown):
-		return told{outcome: unknown, err: err}
+		return result{outcome: unknown, err: err}
 	default:
-		return told{outcome: refused, err: err}
+		return result{outcome: refused, err: err}
 	}
 }
 

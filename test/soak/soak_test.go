@@ -13,7 +13,7 @@ import (
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-// Whatever an application is told wrongly is noticed.
+// Whatever an application learned wrongly is noticed.
 func TestLedger(t *testing.T) {
 	t.Parallel()
 	link := func(user, id string, state gen.PublicLinkState) sandbox.Link {
@@ -22,25 +22,25 @@ func TestLedger(t *testing.T) {
 	connected := link("u", "mk_1", gen.PublicLinkStateConnected)
 	waiting := link("u", "mk_1", gen.PublicLinkStateAwaitingTokenExchange)
 	for name, tc := range map[string]struct {
-		told  map[string]told
-		links []sandbox.Link
-		wrong string // empty: all is well
+		results map[string]result
+		links   []sandbox.Link
+		wrong   string // empty: all is well
 	}{
-		"linked":                      {map[string]told{"u": {linked, "mk_1", nil}}, []sandbox.Link{connected}, ""},
-		"refused":                     {map[string]told{"u": {refused, "", io.EOF}}, []sandbox.Link{waiting}, ""},
-		"unknown, carried out":        {map[string]told{"u": {unknown, "", io.EOF}}, []sandbox.Link{connected}, ""},
-		"unknown, not carried out":    {map[string]told{"u": {unknown, "", io.EOF}}, []sandbox.Link{waiting}, ""},
-		"took effect":                 {map[string]told{"u": {tookEffect, "", io.EOF}}, []sandbox.Link{connected}, ""},
-		"no exchange":                 {nil, []sandbox.Link{waiting}, ""},
-		"another link":                {map[string]told{"u": {linked, "mk_2", nil}}, []sandbox.Link{connected}, "was told of the link"},
-		"linked, and is not":          {map[string]told{"u": {linked, "mk_1", nil}}, []sandbox.Link{waiting}, "was told of the link"},
-		"linked, and is nowhere":      {map[string]told{"u": {linked, "mk_1", nil}}, nil, "was told of the link"},
-		"refused, and is linked":      {map[string]told{"u": {refused, "", io.EOF}}, []sandbox.Link{connected}, "was told that there is no link"},
-		"took effect, and did not":    {map[string]told{"u": {tookEffect, "", io.EOF}}, []sandbox.Link{waiting}, "had been exchanged"},
-		"linked, and nobody was told": {nil, []sandbox.Link{connected}, "was told nothing"},
-		"two links of one user":       {map[string]told{"u": {linked, "mk_1", nil}}, []sandbox.Link{connected, connected}, "two links"},
+		"linked":                    {map[string]result{"u": {linked, "mk_1", nil}}, []sandbox.Link{connected}, ""},
+		"refused":                   {map[string]result{"u": {refused, "", io.EOF}}, []sandbox.Link{waiting}, ""},
+		"unknown, processed":        {map[string]result{"u": {unknown, "", io.EOF}}, []sandbox.Link{connected}, ""},
+		"unknown, not processed":    {map[string]result{"u": {unknown, "", io.EOF}}, []sandbox.Link{waiting}, ""},
+		"took effect":               {map[string]result{"u": {tookEffect, "", io.EOF}}, []sandbox.Link{connected}, ""},
+		"no exchange":               {nil, []sandbox.Link{waiting}, ""},
+		"another link":              {map[string]result{"u": {linked, "mk_2", nil}}, []sandbox.Link{connected}, "got the link"},
+		"linked, and is not":        {map[string]result{"u": {linked, "mk_1", nil}}, []sandbox.Link{waiting}, "got the link"},
+		"linked, and is nowhere":    {map[string]result{"u": {linked, "mk_1", nil}}, nil, "got the link"},
+		"refused, and is linked":    {map[string]result{"u": {refused, "", io.EOF}}, []sandbox.Link{connected}, "got an error that says there is no link"},
+		"took effect, and did not":  {map[string]result{"u": {tookEffect, "", io.EOF}}, []sandbox.Link{waiting}, "had been exchanged"},
+		"linked, and nobody got it": {nil, []sandbox.Link{connected}, "got nothing"},
+		"two links of one user":     {map[string]result{"u": {linked, "mk_1", nil}}, []sandbox.Link{connected, connected}, "two links"},
 	} {
-		_, problems := (&ledger{told: tc.told}).compare(tc.links)
+		_, problems := (&ledger{results: tc.results}).compare(tc.links)
 		if text := fmt.Sprint(errors.Join(problems...)); (len(problems) > 0) != (tc.wrong != "") || !strings.Contains(text, tc.wrong) {
 			t.Errorf("%s: %v", name, text)
 		}
