@@ -17,6 +17,7 @@ require (
 	github.com/oasdiff/oasdiff v1.36.0
 	github.com/pb33f/libopenapi v0.42.4
 	golang.org/x/mod v0.41.0
+	golang.org/x/net v0.59.0
 	golang.org/x/oauth2 v0.37.0
 	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da
 	gonum.org/v1/plot v0.17.0
