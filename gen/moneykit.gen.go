@@ -504,27 +504,27 @@ type LinkPermissions struct {
 // LinkProductError Why a product could not be refreshed. Open enum: expect new values. `invalid_credentials` is an older value.
 type LinkProductError string
 
-// LinkProductRefreshWebhook Fetching a product of a link began, ended or failed.
+// LinkProductRefreshWebhook A refresh of a product started, completed or failed.
 type LinkProductRefreshWebhook struct {
-	// ErrorMessage What went wrong, for a developer.
+	// ErrorMessage What went wrong, for developers.
 	ErrorMessage string `json:"error_message,omitempty,omitzero"`
 
 	// LinkID The link that the event is about.
 	LinkID string `json:"link_id"`
 
-	// LinkTags The labels given when the session was created.
+	// LinkTags The labels from the request that created the session.
 	LinkTags []string `json:"link_tags"`
 
 	// Product A kind of data. Open enum: expect new values.
 	Product Product `json:"product"`
 
-	// State How far fetching a product has come. Open.
+	// State The state of a product refresh. Open enum: expect new values.
 	State LinkProductState `json:"state"`
 
 	// StateChangedAt When the product got this state, UTC.
 	StateChangedAt Timestamp `json:"state_changed_at"`
 
-	// WebhookEvent Names the event.
+	// WebhookEvent The name of the event.
 	WebhookEvent string `json:"webhook_event"`
 
 	// WebhookIdempotencyKey The same each time that this event is sent. Process each key once.
@@ -561,7 +561,7 @@ type LinkProductResponse struct {
 	Unavailable string `json:"unavailable,omitempty,omitzero"`
 }
 
-// LinkProductState How far fetching a product has come. Open.
+// LinkProductState The state of a product refresh. Open enum: expect new values.
 type LinkProductState string
 
 // LinkProducts The state of each product of the link.
@@ -645,19 +645,19 @@ type LinkStateChangedWebhook struct {
 	// Error Why a link is in the state `error`, otherwise null. Open enum: expect new values.
 	Error PublicLinkError `json:"error,omitempty,omitzero"`
 
-	// ErrorMessage What went wrong, for a developer.
+	// ErrorMessage What went wrong, for developers.
 	ErrorMessage string `json:"error_message,omitempty,omitzero"`
 
 	// LinkID The link that the event is about.
 	LinkID string `json:"link_id"`
 
-	// LinkTags The labels given when the session was created.
+	// LinkTags The labels from the request that created the session.
 	LinkTags []string `json:"link_tags"`
 
 	// State The state of a link. Open enum: expect new values.
 	State PublicLinkState `json:"state"`
 
-	// WebhookEvent Names the event.
+	// WebhookEvent The name of the event.
 	WebhookEvent string `json:"webhook_event"`
 
 	// WebhookIdempotencyKey The same each time that this event is sent. Process each key once.
@@ -782,7 +782,7 @@ type RequestedLinkPermission struct {
 	Scope LinkPermissionScope `json:"scope"`
 }
 
-// TransactionUpdatesAvailableWebhook There are transactions to fetch.
+// TransactionUpdatesAvailableWebhook New transactions are available.
 type TransactionUpdatesAvailableWebhook struct {
 	// HasHistory Whether older transactions have arrived.
 	HasHistory bool `json:"has_history"`
@@ -790,10 +790,10 @@ type TransactionUpdatesAvailableWebhook struct {
 	// LinkID The link that the event is about.
 	LinkID string `json:"link_id"`
 
-	// LinkTags The labels given when the session was created; older events lack them.
+	// LinkTags The labels from the request that created the session. Absent in older events.
 	LinkTags []string `json:"link_tags,omitempty,omitzero"`
 
-	// WebhookEvent Names the event.
+	// WebhookEvent The name of the event.
 	WebhookEvent string `json:"webhook_event"`
 
 	// WebhookIdempotencyKey The same each time that this event is sent. Process each key once.

@@ -1,5 +1,5 @@
 # The contract as teams of other languages use it.
-.PHONY: contract contract-page contract-tidy docs docs-page generators schemathesis spec-diff spec-json spec-load
+.PHONY: contract contract-page contract-release contract-tidy docs docs-page generators schemathesis spec-diff spec-json spec-load
 
 RUN_CONTRACT = cd test/contract && OPENAPI_GENERATOR_JAR=$(OPENAPI_GENERATOR_JAR) GOWORK=off go run .
 
@@ -21,6 +21,10 @@ schemathesis: ### Run Schemathesis, all phases, against a sandbox, with the seed
 
 contract-tidy: contract-go bench-peers ### Run go mod tidy -diff where the code has to be generated first
 	cd test/contract/go && GOWORK=off go mod tidy -diff
+
+contract-release: artifacts/openapi.json artifacts/docs/index.html ### Write what is released with the contract to artifacts/
+	cp openapi.yaml artifacts/
+	cd test && GOWORK=off go run ./contract/specdiff -base "$(BASE)" -changelog >../artifacts/openapi-changelog.md
 
 spec-diff: ### List the breaking changes of openapi.yaml since BASE (default: the last tag, or the first commit)
 	cd test && GOWORK=off go run ./contract/specdiff -base "$(BASE)"

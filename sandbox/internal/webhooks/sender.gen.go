@@ -22,7 +22,7 @@ type LinkEventParams struct {
 	// MoneyKitSignature A JWT that proves that MoneyKit sent this body.
 	MoneyKitSignature string `json:"MoneyKit-Signature"`
 
-	// MoneyKitDeliveryToken Names the delivery, for logs and support.
+	// MoneyKitDeliveryToken The id of the delivery, for logs and support.
 	MoneyKitDeliveryToken string `json:"MoneyKit-Delivery-Token,omitempty"`
 
 	// MoneyKitDeliveryAttempt Which attempt at the delivery this is, for logs and support. Its format is not specified.

@@ -28,7 +28,7 @@ from moneykit.models import (
 def every_field(existing_link_id: str) -> CreateLinkSessionRequest:
     """A request with every field of the contract, that of wire/every-field.json."""
     verified = datetime(2023, 2, 16, 9, 14, 11, tzinfo=UTC)
-    asked = {"required": True, "require_permission": True, "prefetch": True}
+    requested = {"required": True, "require_permission": True, "prefetch": True}
     return CreateLinkSessionRequest(
         customer_user=LinkSessionCustomerUser(
             id="user-42",
@@ -42,10 +42,10 @@ def every_field(existing_link_id: str) -> CreateLinkSessionRequest:
             ),
             providers=[Provider.MONEYKIT, Provider.MX],
             products=ProductsSettings(
-                account_numbers=ProductSettings(reason="pay you", **asked),
-                identity=ProductSettings(reason="know you", **asked),
-                investments=ProductSettings(reason="advise you", **asked),
-                transactions=TransactionsProductSettings(reason="budget with you", **asked),
+                account_numbers=ProductSettings(reason="pay you", **requested),
+                identity=ProductSettings(reason="know you", **requested),
+                investments=ProductSettings(reason="advise you", **requested),
+                transactions=TransactionsProductSettings(reason="budget with you", **requested),
             ),
             countries=[Country.US, Country.CA],
         ),

@@ -2,7 +2,7 @@
 require 'minitest/autorun'
 require 'every_field'
 
-ENV['TZ'] = 'America/New_York' # a timestamp read as local time is found out
+ENV['TZ'] = 'America/New_York' # so that a timestamp that is read as local time fails
 
 require 'moneykit'
 require 'utc_time'

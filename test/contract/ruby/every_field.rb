@@ -1,7 +1,7 @@
 # A request with every field of the contract, that of wire/every-field.json.
 def every_field(existing_link_id)
   verified = Time.utc(2023, 2, 16, 9, 14, 11).iso8601
-  asked = { required: true, require_permission: true, prefetch: true }
+  requested = { required: true, require_permission: true, prefetch: true }
   MoneyKit::CreateLinkSessionRequest.new(
     customer_user: MoneyKit::LinkSessionCustomerUser.new(
       id: 'user-42',
@@ -19,10 +19,10 @@ def every_field(existing_link_id)
       ),
       providers: [MoneyKit::Provider::MONEYKIT, MoneyKit::Provider::MX],
       products: MoneyKit::ProductsSettings.new(
-        account_numbers: MoneyKit::ProductSettings.new(reason: 'pay you', **asked),
-        identity: MoneyKit::ProductSettings.new(reason: 'know you', **asked),
-        investments: MoneyKit::ProductSettings.new(reason: 'advise you', **asked),
-        transactions: MoneyKit::TransactionsProductSettings.new(reason: 'budget with you', **asked)
+        account_numbers: MoneyKit::ProductSettings.new(reason: 'pay you', **requested),
+        identity: MoneyKit::ProductSettings.new(reason: 'know you', **requested),
+        investments: MoneyKit::ProductSettings.new(reason: 'advise you', **requested),
+        transactions: MoneyKit::TransactionsProductSettings.new(reason: 'budget with you', **requested)
       ),
       countries: [MoneyKit::Country::US, MoneyKit::Country::CA]
     ),

@@ -1,16 +1,16 @@
-// Renders the contract, bundled as JSON, as one page that needs no network: node docs.mjs openapi.json page.html
+// Renders the contract, bundled as JSON, as one page that works offline: node docs.mjs openapi.json page.html
 import { readFile, writeFile } from "node:fs/promises";
 
 const [contract, page] = process.argv.slice(2);
 const spec = JSON.parse(await readFile(contract, "utf8"));
 const redoc = await readFile("node_modules/redoc/bundles/redoc.standalone.js", "utf8");
 
-// The note "API docs by Redocly" would ask Redocly's servers for its logo; it does without.
+// Without the logo that the note "API docs by Redocly" would load from Redocly's servers.
 const logo = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>')}`;
 const offline = redoc.replace(/https:\/\/cdn\.redoc\.ly\/redoc\/[\w.-]+\.svg/g, logo);
-if (offline === redoc) throw new Error("Redoc has changed how it shows its logo; see that the page asks for nothing");
+if (offline === redoc) throw new Error("Redoc loads its logo in another way: check that the page works offline");
 
-// Nothing in a script may look like its end.
+// No text in a script may close it.
 const inline = (text) => text.replace(/<\/(?=script)/gi, "<\\/");
 const options = {
   hideDownloadButton: true,
@@ -36,7 +36,7 @@ await writeFile(page, `<!doctype html>
 </head>
 <body>
 <div id="redoc"></div>
-<noscript>This page is drawn by a script. The contract itself is openapi.yaml.</noscript>
+<noscript>This page needs JavaScript. The contract itself is openapi.yaml.</noscript>
 <script>${inline(offline)}</script>
 <script>Redoc.init(${inline(JSON.stringify(spec))}, ${JSON.stringify(options)}, document.getElementById("redoc"));</script>
 </body>

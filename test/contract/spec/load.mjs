@@ -1,4 +1,4 @@
-// Loads the contract in swagger-parser, as YAML and bundled as JSON, and stops at the first complaint.
+// Loads the contract in swagger-parser, as YAML and bundled as JSON, and fails at the first error.
 import SwaggerParser from "@apidevtools/swagger-parser";
 
 for (const file of process.argv.slice(2)) {

@@ -1,13 +1,14 @@
-// Specdiff lists what the present openapi.yaml breaks for those who compiled an earlier one, and fails unless its
-// version says that it breaks something.
+// Specdiff lists the breaking changes of openapi.yaml since an earlier commit, and fails unless its version admits them.
 //
-//	go run . [-base git-ref]
+//	go run . [-base git-ref] [-changelog]
 //
 // It is run in its own folder, by make spec-diff. The base is a commit, branch or tag; without it, the last tag, and
 // the first commit while there is no tag.
 //
-// A version says so if the number that Semantic Versioning sets aside for it is higher than in the base: the first one,
-// or the second while the first is 0. CHANGELOG.md must have a section for that version.
+// A version admits breaking changes if the number that Semantic Versioning reserves for them is higher than in the base:
+// the first one, or the second while the first is 0. CHANGELOG.md must have a section for that version.
+//
+// With -changelog it lists all changes, as Markdown for a release.
 package main
 
 import (
@@ -31,15 +32,16 @@ import (
 
 func main() {
 	base := flag.String("base", "", "`git-ref` to compare with (default: the last tag, or the first commit)")
+	all := flag.Bool("changelog", false, "list all changes, as Markdown")
 	flag.Parse()
-	if err := run("../../..", *base, os.Stdout); err != nil {
+	if err := run("..", *base, *all, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "spec-diff:", err)
 		os.Exit(1)
 	}
 }
 
 // run compares openapi.yaml in the folder root, a git work tree, with the one of the commit base.
-func run(root, base string, out io.Writer) error {
+func run(root, base string, all bool, out io.Writer) error {
 	if base == "" {
 		var err error
 		if base, err = defaultBase(root); err != nil {
@@ -58,37 +60,87 @@ func run(root, base string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if all {
+		return list(base, was, is, out)
+	}
 	return compare(base, was, is, changelog, out)
 }
 
-// compare prints what is breaks that was did not, and judges its version.
-func compare(base string, was, is, changelog []byte, out io.Writer) error {
+// A comparison of two contracts.
+type comparison struct {
+	before, after   string // versions
+	breaking, other checker.Changes
+}
+
+func compareContracts(base string, was, is []byte) (c comparison, err error) {
 	before, err := load.NewSpecInfoFromData(openapi3.NewLoader(), was, "openapi.yaml")
 	if err != nil {
-		return fmt.Errorf("openapi.yaml of %s: %w", base, err)
+		return c, fmt.Errorf("openapi.yaml of %s: %w", base, err)
 	}
 	after, err := load.NewSpecInfoFromData(openapi3.NewLoader(), is, "openapi.yaml")
 	if err != nil {
-		return fmt.Errorf("openapi.yaml: %w", err)
+		return c, fmt.Errorf("openapi.yaml: %w", err)
 	}
 	report, sources, err := diff.GetWithOperationsSourcesMap(diff.NewConfig(), before, after)
 	if err != nil {
-		return err
+		return c, err
 	}
-	// From warnings on: what breaks some clients, too.
-	changes := checker.CheckBackwardCompatibility(checker.NewConfig(checker.GetAllChecks()), report, sources)
-	for _, change := range changes {
-		fmt.Fprintln(out, change.MultiLineError(checker.NewDefaultLocalizer(), checker.ColorNever))
+	c.before, c.after = before.GetVersion(), after.GetVersion()
+	all := checker.CheckBackwardCompatibilityUntilLevel(checker.NewConfig(checker.GetAllChecks()), report, sources, checker.INFO)
+	for _, change := range all {
+		// A warning breaks some clients. A schema's name does not matter in requests and responses, but in generated code.
+		if change.GetLevel() >= checker.WARN || change.GetId() == checker.APISchemasRemovedId {
+			c.breaking = append(c.breaking, change)
+		} else {
+			c.other = append(c.other, change)
+		}
 	}
-	fmt.Fprintf(out, "%d breaking changes since %s, version %s → %s\n", len(changes), base, before.GetVersion(), after.GetVersion())
-	if len(changes) == 0 {
-		return nil
-	}
-	return judge(before.GetVersion(), after.GetVersion(), changelog)
+	return c, nil
 }
 
-// judge returns an error unless a contract of version after may break what one of version before promised.
-func judge(before, after string, changelog []byte) error {
+// compare prints the breaking changes from was to is, and checks the version.
+func compare(base string, was, is, changelog []byte, out io.Writer) error {
+	c, err := compareContracts(base, was, is)
+	if err != nil {
+		return err
+	}
+	for _, change := range c.breaking {
+		fmt.Fprintln(out, change.MultiLineError(checker.NewDefaultLocalizer(), checker.ColorNever))
+	}
+	fmt.Fprintf(out, "%d breaking changes since %s, version %s → %s\n", len(c.breaking), base, c.before, c.after)
+	if len(c.breaking) == 0 {
+		return nil
+	}
+	return checkVersion(c.before, c.after, changelog)
+}
+
+// list prints all changes from was to is as Markdown.
+func list(base string, was, is []byte, out io.Writer) error {
+	c, err := compareContracts(base, was, is)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "# Changes of the contract, %s → %s\n", c.before, c.after)
+	for _, part := range []struct {
+		title   string
+		changes checker.Changes
+	}{{"Breaking", c.breaking}, {"Other", c.other}} {
+		if len(part.changes) > 0 {
+			fmt.Fprintf(out, "\n## %s\n\n", part.title)
+		}
+		for _, change := range part.changes {
+			operation := ""
+			if change.GetPath() != "" {
+				operation = fmt.Sprintf("`%s %s`: ", change.GetOperation(), change.GetPath())
+			}
+			fmt.Fprintf(out, "- %s%s\n", operation, change.GetUncolorizedText(checker.NewDefaultLocalizer()))
+		}
+	}
+	return nil
+}
+
+// checkVersion returns an error unless a contract of version after may break one of version before.
+func checkVersion(before, after string, changelog []byte) error {
 	was, is := "v"+before, "v"+after
 	if !semver.IsValid(was) || !semver.IsValid(is) {
 		return fmt.Errorf("info.version went from %q to %q; both must be like 1.2.3", before, after)
@@ -101,7 +153,7 @@ func judge(before, after string, changelog []byte) error {
 		return fmt.Errorf("info.version in openapi.yaml went from %s to %s; a breaking change must raise its %s number", before, after, number)
 	}
 	if !regexp.MustCompile(`(?m)^## \[?` + regexp.QuoteMeta(after) + `(\]|\s|$)`).Match(changelog) {
-		return fmt.Errorf("CHANGELOG.md has no section %q that tells what breaks", "## ["+after+"]")
+		return fmt.Errorf("CHANGELOG.md has no section %q for the breaking changes", "## ["+after+"]")
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ paths:
         '201':
           description: made
           content: {application/json: {schema: {type: object, required: [id], properties: {id: {type: string}}}}}
+components: {schemas: {Link: {type: object}}}
 `
 
 const changelog = "# Changelog\n\n## [0.2.0] - unreleased\n\n## [0.1.0] - 2026-11-24\n"
@@ -45,8 +46,10 @@ func TestCompare(t *testing.T) {
 		"a type":              {replace("required: [id], properties: {id: {type: string}", "required: [id], properties: {id: {type: integer}"), "`id`", "second number"},
 		"no longer required":  {replace("required: [id], ", ""), "`id`", "second number"},
 		"broken and raised":   {strings.Replace(replace("post:", "put:"), "0.1.0", "0.2.0", 1), "0.1.0 → 0.2.0", ""},
-		"broken, not told":    {strings.Replace(replace("post:", "put:"), "0.1.0", "0.3.0", 1), "1 breaking", `no section "## [0.3.0]"`},
+		"broken, no section":  {strings.Replace(replace("post:", "put:"), "0.1.0", "0.3.0", 1), "1 breaking", `no section "## [0.3.0]"`},
 		"broken, raised last": {strings.Replace(replace("post:", "put:"), "0.1.0", "0.1.1", 1), "1 breaking", "second number"},
+		"a renamed schema":    {replace("Link:", "Account:"), "removed the schema `Link`", "second number"},
+		"a further schema":    {replace("Link:", "Account: {type: object}, Link:"), "0 breaking changes", ""},
 		"not a contract":      {"openapi: [", "", "openapi.yaml"},
 	} {
 		var out bytes.Buffer
@@ -60,7 +63,21 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestList(t *testing.T) {
+	t.Parallel()
+	is := strings.NewReplacer("tag: {type: string}", "tag: {type: integer}, more: {type: string}", "0.1.0", "0.2.0", "Link:", "Account:").Replace(contract)
+	var out bytes.Buffer
+	if err := list("base", []byte(contract), []byte(is), &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# Changes of the contract, 0.1.0 → 0.2.0\n\n## Breaking\n\n- `POST /links`: ", "\n- removed the schema `Link`\n\n## Other\n\n- `POST /links`: "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+}
+
+func TestCheckVersion(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		before, after string
@@ -75,7 +92,7 @@ func TestJudge(t *testing.T) {
 		{"9.0.0", "10.0.0", true},
 		{"1", "two", false},
 	} {
-		if err := judge(test.before, test.after, []byte("## "+test.after+"\n")); (err == nil) != test.ok {
+		if err := checkVersion(test.before, test.after, []byte("## "+test.after+"\n")); (err == nil) != test.ok {
 			t.Errorf("%s → %s: %v", test.before, test.after, err)
 		}
 	}
@@ -104,18 +121,18 @@ func TestBase(t *testing.T) {
 	must("commit", "-qm", "first")
 	write("openapi.yaml", strings.Replace(contract, "post:", "put:", 1))
 	var out bytes.Buffer
-	if err := run(root, "", &out); err == nil {
+	if err := run(root, "", false, &out); err == nil {
 		t.Errorf("compared with the first commit, nothing breaks:\n%s", &out)
 	}
 	must("commit", "-qam", "second")
 	must("tag", "v0.1.0")
-	if err := run(root, "", &out); err != nil {
+	if err := run(root, "", false, &out); err != nil {
 		t.Errorf("compared with the last tag: %v", err)
 	}
-	if err := run(root, "HEAD~1", &out); err == nil {
+	if err := run(root, "HEAD~1", false, &out); err == nil {
 		t.Error("compared with HEAD~1, nothing breaks")
 	}
-	if err := run(root, "nosuch", &out); err == nil || !strings.Contains(err.Error(), "nosuch") {
+	if err := run(root, "nosuch", false, &out); err == nil || !strings.Contains(err.Error(), "nosuch") {
 		t.Errorf("no such ref: %v", err)
 	}
 }
