@@ -125,7 +125,11 @@ func (a *app) exchangeToken(w http.ResponseWriter, r *http.Request) {
 		}
 		current, err = a.store.update(ctx, in.ID, func(t *attempt) error { return t.end(result, failure, a.now()) })
 		if err != nil {
-			a.log.Error("the outcome of an exchange was not stored", "attempt", in.ID, "link_id", linkID(result), "error", err)
+			var linkID string
+			if failure == nil {
+				linkID = result.Link.LinkID
+			}
+			a.log.Error("the outcome of an exchange was not stored", "attempt", in.ID, "link_id", linkID, "error", err)
 			write(w, http.StatusInternalServerError, response{Kind: "unconfirmed", Message: unconfirmed})
 			return
 		}
@@ -134,14 +138,6 @@ func (a *app) exchangeToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.writeStatus(w, current)
-}
-
-// linkID is for the log.
-func linkID(result *gen.ExchangeTokenResponse) string {
-	if result == nil {
-		return ""
-	}
-	return result.Link.LinkID
 }
 
 const unconfirmed = "MoneyKit’s response did not arrive, so we do not know yet whether your bank is linked. " +

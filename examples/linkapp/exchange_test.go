@@ -265,3 +265,24 @@ func TestPageClosedMeanwhile(t *testing.T) {
 		t.Errorf("row: %+v", row)
 	}
 }
+
+// Of a response that was cut off, the link is kept, and the event brings the rest.
+func TestResponseCutOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := w.connect()
+	linkID := w.mk.Links()[0].LinkID
+	w.mk.Fail(sandbox.ExchangeToken, 1, sandbox.Fault{Status: 201, Body: `{"link_id": "` + linkID + `", "link": {"link_id": "` + linkID + `", "institution_na`, After: true})
+	if got := w.exchange(body); got.Kind != "linked" || got.Message != "Sandbox Bank is linked." {
+		t.Errorf("got %+v", got)
+	}
+	if row, list := w.row(), w.list(); row.LinkID != linkID || strings.Contains(list, `class="state`) || !strings.Contains(list, "data-reconnect") {
+		t.Errorf("row: %+v, list: %s", row, list)
+	}
+	if got := w.deliver(w.mk, event(body.ID, linkID)); got != 204 {
+		t.Errorf("event: %d", got)
+	}
+	if list := w.list(); !strings.Contains(list, ">connected<") {
+		t.Errorf("list: %s", list)
+	}
+}

@@ -133,8 +133,8 @@ func TestCommandsAreRun(t *testing.T) {
 		for _, code := range blocks(read(t, page), "sh") {
 			for line := range strings.Lines(code) {
 				line = strings.TrimSpace(line)
-				installs := strings.HasPrefix(line, "go get ") || strings.HasPrefix(line, "go install ")
-				if line != "" && !strings.Contains(ci, line) && !(installs && filepath.Base(page) == "README.md") {
+				installed := filepath.Base(page) == "README.md" && (strings.HasPrefix(line, "go get ") || strings.HasPrefix(line, "go install "))
+				if line != "" && !installed && !strings.Contains(ci, line) {
 					t.Errorf("%s: CI does not run %q", filepath.Base(page), line)
 				}
 			}
