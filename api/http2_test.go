@@ -91,7 +91,7 @@ func TestHTTP2NotProcessedIsRepeated(t *testing.T) {
 	t.Parallel()
 	for _, kind := range h2Kinds {
 		for name, step := range notProcessed {
-			for _, op := range []string{exchangeOp} {
+			for _, op := range bothOps {
 				t.Run(kind.name+" "+name+" "+op, func(t *testing.T) {
 					t.Parallel()
 					srv, url, rt := kind.start(t, warmUp, step, linkedOnce)
@@ -119,7 +119,7 @@ func TestHTTP2NotProcessedUsesUpAttempts(t *testing.T) {
 	t.Parallel()
 	for _, kind := range h2Kinds {
 		for _, name := range []string{"REFUSED_STREAM", "GOAWAY below the stream"} {
-			for _, op := range []string{exchangeOp} {
+			for _, op := range bothOps {
 				t.Run(kind.name+" "+name+" "+op, func(t *testing.T) {
 					t.Parallel()
 					srv, url, rt := kind.start(t, notProcessed[name])

@@ -237,9 +237,6 @@ func (s *modelServer) everySequence(t *testing.T, client *api.Client, op string,
 			if op == createOp && f.processes && f.status != 201 && f.name != "reset after" {
 				continue // a session that was created twice harms nobody, and nobody sees it
 			}
-			if op == createOp && http2 && f.status == 0 && !f.stalls {
-				continue // net/http repeats these by itself
-			}
 			extend(append(faults[:len(faults):len(faults)], f))
 		}
 	}
@@ -328,9 +325,7 @@ func TestModelOverNetwork(t *testing.T) {
 				for range 100 {
 					sequence := make([]fault, random.IntN(5))
 					for i := range sequence {
-						for sequence[i] = faults[random.IntN(len(faults))]; op == createOp && http2 && sequence[i].status == 0; {
-							sequence[i] = faults[random.IntN(len(faults))] // net/http repeats these by itself
-						}
+						sequence[i] = faults[random.IntN(len(faults))]
 					}
 					server.check(t, t.Context(), client, op, http2, sequence, 3, true)
 				}
