@@ -58,7 +58,7 @@ func (a *attempt) Do(r *http.Request) (*http.Response, error) {
 	if a.rejected != "" && a.authorization == a.rejected {
 		return nil, errSameToken
 	}
-	if err := transport.CheckScheme(r.URL); err != nil { // an editor may have changed it
+	if err := transport.CheckScheme(r.URL, a.client.insecureHTTP); err != nil { // an editor may have changed it
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.timeout)

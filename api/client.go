@@ -28,17 +28,22 @@ type Client struct {
 	logger    *slog.Logger // nil: no logging
 	maxBody   int64
 	http1     *atomic.Bool // the last response was HTTP/1.x
+
+	insecureHTTP bool
 }
 
 // FromCredentials returns a Client that authenticates with the OAuth 2.0 client credentials grant. Tokens are fetched
 // from /auth/token of the base URL, which is https://api.moneykit.com unless [WithBaseURL] sets another. The client of
 // [WithHTTPClient] sends token requests too. It sends no request itself.
 func FromCredentials(clientID, clientSecret string, opts ...Option) (*Client, error) {
-	c, err := configure(opts)
+	c, err := configure(clientID, opts)
 	if err != nil {
 		return nil, err
 	}
 	sourceOpts := []auth.Option{auth.WithTokenURL(strings.TrimSuffix(c.baseURL, "/") + "/auth/token")}
+	if c.client.insecureHTTP {
+		sourceOpts = append(sourceOpts, auth.WithInsecureHTTP())
+	}
 	if c.http != nil {
 		sourceOpts = append(sourceOpts, auth.WithHTTPClient(c.http))
 	}
@@ -52,15 +57,15 @@ func FromCredentials(clientID, clientSecret string, opts ...Option) (*Client, er
 // New returns a Client that takes its tokens from source. It sends no request itself. With [WithBaseURL], source needs
 // the token URL of the same environment.
 func New(source *auth.Source, opts ...Option) (*Client, error) {
-	c, err := configure(opts)
+	c, err := configure(source.ClientID(), opts)
 	if err != nil {
 		return nil, err
 	}
 	return c.build(source)
 }
 
-func configure(opts []Option) (*config, error) {
-	c := &config{baseURL: gen.ServerURL}
+func configure(clientID string, opts []Option) (*config, error) {
+	c := &config{baseURL: gen.ServerURL, baseURLName: "the base URL", userAgent: transport.UserAgent}
 	c.client.maxBody = DefaultMaxBodySize
 	c.client.retry, _ = RetryPolicy{}.withDefaults()
 	for _, opt := range opts {
@@ -71,8 +76,14 @@ func configure(opts []Option) (*config, error) {
 			return nil, fmt.Errorf("moneykit: api: %w", err)
 		}
 	}
-	if _, err := transport.ParseURL("the base URL", c.baseURL); err != nil {
+	u, err := transport.ParseURL(c.baseURLName, c.baseURL, c.client.insecureHTTP)
+	if err != nil {
 		return nil, fmt.Errorf("moneykit: api: %w", err)
+	}
+	if c.client.insecureHTTP {
+		if err := transport.AllowInsecureHTTP(u.Host, clientID, c.client.logger); err != nil {
+			return nil, fmt.Errorf("moneykit: api: %w", err)
+		}
 	}
 	return c, nil
 }
@@ -91,20 +102,31 @@ func (c *config) build(source *auth.Source) (*Client, error) {
 	}
 	client := c.client
 	client.source, client.bearer, client.transport = source, source.RequestEditor, hc.Transport
+	if client.insecureHTTP { // here the client's option counts, not the source's
+		client.bearer = func(ctx context.Context, r *http.Request) error {
+			tok, err := source.Token(ctx)
+			if err == nil {
+				tok.SetAuthHeader(r)
+			}
+			return err
+		}
+	}
 	client.http1 = new(atomic.Bool)
 	client.timeout = cmp.Or(client.timeout, hc.Timeout, DefaultTimeout)
 	client.editors = slices.Clip(client.editors) // a call appends its own
-	client.generated, err = gen.NewClient(c.baseURL, gen.WithRequestEditorFn(setHeaders))
+	client.generated, err = gen.NewClient(c.baseURL, gen.WithRequestEditorFn(setHeaders(c.userAgent)))
 	if err != nil {
 		return nil, fmt.Errorf("moneykit: api: %w", err)
 	}
 	return &client, nil
 }
 
-func setHeaders(_ context.Context, r *http.Request) error {
-	r.Header.Set("Accept", "application/json")
-	transport.SetHeaders(r.Header)
-	return nil
+func setHeaders(userAgent string) gen.RequestEditorFn {
+	return func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Accept", "application/json")
+		transport.SetHeaders(r.Header, userAgent)
+		return nil
+	}
 }
 
 // String names the API that c calls.

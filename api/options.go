@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/moneykit/moneykit-go/gen"
@@ -42,9 +43,11 @@ func (o callOption) apply(s *settings) error { return o(s) }
 
 // A config is what the options of a Client set.
 type config struct {
-	client  Client
-	baseURL string
-	http    *http.Client
+	client      Client
+	baseURL     string
+	baseURLName string // for errors
+	http        *http.Client
+	userAgent   string
 }
 
 // settings are what both a client and a call can set.
@@ -56,11 +59,51 @@ type settings struct {
 }
 
 // WithBaseURL sets the base URL of the API, https://api.moneykit.com by default. A path in it is kept. It must be https
-// unless its host is loopback.
-func WithBaseURL(baseURL string) Option {
+// unless its host is loopback; see [WithInsecureHTTP].
+func WithBaseURL(baseURL string) Option { return withBaseURL("the base URL", baseURL) }
+
+func withBaseURL(name, baseURL string) Option {
 	return clientOption(func(c *config) error {
-		c.baseURL = baseURL
+		c.baseURLName, c.baseURL = name, baseURL
 		return nil
+	})
+}
+
+// WithInsecureHTTP allows http to hosts that are not loopback, for a sandbox that is reached by its name in a network of
+// containers. Client secret, tokens and end users' data are sent unencrypted. It is an error with a client ID of MoneyKit's
+// live environment, which begins with live_. Otherwise the constructor logs a warning, once for each host, with the logger of
+// [WithLogger] or [slog.Default].
+func WithInsecureHTTP() Option {
+	return clientOption(func(c *config) error {
+		c.client.insecureHTTP = true
+		return nil
+	})
+}
+
+// WithAppInfo adds the name and the version of your application to the User-Agent header of the API's requests:
+// "moneykit-go/0.2.0 (go1.26) shop/1.4". The version may be empty. Each is a token of RFC 9110, section 5.6.2: ASCII letters, digits
+// and !#$%&'*+-.^_`|~. Token requests do not carry it.
+func WithAppInfo(name, version string) Option {
+	return clientOption(func(c *config) error {
+		if !isToken(name) {
+			return fmt.Errorf("WithAppInfo: the name is %q; want letters, digits and !#$%%&'*+-.^_`|~", name)
+		}
+		product := name
+		if version != "" {
+			if !isToken(version) {
+				return fmt.Errorf("WithAppInfo: the version is %q; want letters, digits and !#$%%&'*+-.^_`|~", version)
+			}
+			product += "/" + version
+		}
+		c.userAgent = transport.UserAgent + " " + product
+		return nil
+	})
+}
+
+// isToken reports whether s is a token (RFC 9110, section 5.6.2).
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 	})
 }
 

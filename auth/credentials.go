@@ -34,11 +34,13 @@ const (
 type Option func(*options) error
 
 type options struct {
-	conf   clientcredentials.Config
-	client *http.Client
+	conf         clientcredentials.Config
+	client       *http.Client
+	insecureHTTP bool
 }
 
-// WithTokenURL sets the token endpoint, [DefaultTokenURL] by default. It must be https unless its host is loopback.
+// WithTokenURL sets the token endpoint, [DefaultTokenURL] by default. It must be https unless its host is loopback; see
+// [WithInsecureHTTP].
 func WithTokenURL(tokenURL string) Option {
 	return func(o *options) error {
 		o.conf.TokenURL = tokenURL
@@ -78,6 +80,17 @@ func WithHTTPClient(hc *http.Client) Option {
 	}
 }
 
+// WithInsecureHTTP allows http to hosts that are not loopback, for a sandbox that is reached by its name in a network of
+// containers. The client secret and the tokens are sent unencrypted. [ClientCredentials] returns an error for it with a
+// client ID of MoneyKit's live environment, which begins with live_, and otherwise logs a warning with [slog.Default],
+// once for each host. [Source.RequestEditor] then allows http too.
+func WithInsecureHTTP() Option {
+	return func(o *options) error {
+		o.insecureHTTP = true
+		return nil
+	}
+}
+
 // ClientCredentials returns a [Source] that fetches tokens with the OAuth 2.0 client credentials grant (RFC 6749,
 // section 4.4). It sends no request itself. The credentials are sent in the form body, or with [WithBasicAuth] in a
 // header. A token request times out after 30 seconds.
@@ -107,16 +120,22 @@ func ClientCredentials(clientID, clientSecret string, opts ...Option) (*Source, 
 			return nil, fmt.Errorf("moneykit: auth: the %s contains a control character, such as a line break", c.name)
 		}
 	}
-	u, err := transport.ParseURL("the token URL", o.conf.TokenURL)
+	u, err := transport.ParseURL("the token URL", o.conf.TokenURL, o.insecureHTTP)
 	if err != nil {
 		return nil, fmt.Errorf("moneykit: auth: %w", err)
+	}
+	if o.insecureHTTP {
+		if err := transport.AllowInsecureHTTP(u.Host, clientID, nil); err != nil {
+			return nil, fmt.Errorf("moneykit: auth: %w", err)
+		}
 	}
 	client, err := transport.Client(o.client)
 	if err != nil {
 		return nil, fmt.Errorf("moneykit: auth: %w", err)
 	}
 	e := endpoint{conf: &o.conf, client: client, redactor: redactorOf(clientID, clientSecret)}
-	return &Source{fetch: e.fetch, tokenURL: o.conf.TokenURL, endpoint: transport.HostPath(u)}, nil
+	return &Source{fetch: e.fetch, clientID: clientID, tokenURL: o.conf.TokenURL, endpoint: transport.HostPath(u),
+		insecureHTTP: o.insecureHTTP}, nil
 }
 
 // redactorOf knows the client secret as it is and as it is encoded for sending.
@@ -164,7 +183,7 @@ type sender struct {
 
 func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
-	transport.SetHeaders(req.Header)
+	transport.SetHeaders(req.Header, transport.UserAgent)
 	res, err := transport.RoundTrip(s.base, req)
 	if err != nil {
 		return nil, err

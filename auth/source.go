@@ -30,9 +30,11 @@ const (
 // [StaticToken] and [FromTokenSource] make one. It is safe for concurrent use, and one Source should serve the whole
 // program.
 type Source struct {
-	fetch    func(context.Context) (*Token, error)
-	tokenURL string
-	endpoint string // host and path of tokenURL, for errors
+	fetch        func(context.Context) (*Token, error)
+	clientID     string
+	tokenURL     string
+	endpoint     string // host and path of tokenURL, for errors
+	insecureHTTP bool
 
 	cached atomic.Pointer[Token]
 
@@ -120,12 +122,13 @@ func (s *Source) Invalidate(tok *Token) {
 //
 //	gen.NewClientWithResponses(url, gen.WithRequestEditorFn(src.RequestEditor))
 //
-// It returns an error for a request that would send the token unencrypted: http to a host that is not loopback.
+// It returns an error for a request that would send the token unencrypted: http to a host that is not loopback, unless
+// s was made with [WithInsecureHTTP].
 func (s *Source) RequestEditor(ctx context.Context, req *http.Request) error {
 	if req == nil {
 		return errors.New("moneykit: auth: the request is nil")
 	}
-	if err := transport.CheckScheme(req.URL); err != nil {
+	if err := transport.CheckScheme(req.URL, s != nil && s.insecureHTTP); err != nil {
 		return fmt.Errorf("moneykit: auth: %w", err)
 	}
 	tok, err := s.Token(ctx)
@@ -134,6 +137,14 @@ func (s *Source) RequestEditor(ctx context.Context, req *http.Request) error {
 	}
 	tok.SetAuthHeader(req)
 	return nil
+}
+
+// ClientID returns the client ID of [ClientCredentials], and "" for other sources.
+func (s *Source) ClientID() string {
+	if s == nil {
+		return ""
+	}
+	return s.clientID
 }
 
 // TokenURL returns the token endpoint of [ClientCredentials], and "" for other sources.

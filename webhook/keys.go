@@ -144,7 +144,7 @@ func (c *keyCache) request(ctx context.Context) (map[string]*ecdsa.PublicKey, er
 	if err != nil {
 		return nil, errors.New("the URL is not one that net/http accepts")
 	}
-	transport.SetHeaders(r.Header)
+	transport.SetHeaders(r.Header, transport.UserAgent)
 	r.Header.Set("Accept", "application/json")
 	if c.clientID != "" {
 		r.Header.Set("X-Client-Id", c.clientID)

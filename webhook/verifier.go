@@ -46,10 +46,13 @@ type options struct {
 	maxBody  int64
 	logger   *slog.Logger
 	now      func() time.Time
+
+	insecureHTTP bool
 }
 
 // WithBaseURL sets where the API is, https://api.moneykit.com by default. The public keys are fetched from
-// .well-known/jwks.json below it. It must be https unless its host is loopback.
+// .well-known/jwks.json below it. It must be https unless its host is loopback; see
+// [WithInsecureHTTP].
 func WithBaseURL(baseURL string) Option {
 	return func(o *options) error {
 		o.baseURL = baseURL
@@ -64,6 +67,17 @@ func WithClientID(id string) Option {
 			return errors.New("WithClientID: the id is empty; leave the option out to send none")
 		}
 		o.clientID = id
+		return nil
+	}
+}
+
+// WithInsecureHTTP allows http to hosts that are not loopback, for a sandbox that is reached by its name in a network of
+// containers. Whoever can change what is sent there can forge events. [NewVerifier] returns an error for it with a
+// client id of MoneyKit's live environment, which begins with live_, and otherwise logs a warning, once for each host,
+// with the logger of [WithLogger] or [slog.Default].
+func WithInsecureHTTP() Option {
+	return func(o *options) error {
+		o.insecureHTTP = true
 		return nil
 	}
 }
@@ -115,9 +129,14 @@ func NewVerifier(opts ...Option) (*Verifier, error) {
 			return nil, fmt.Errorf("moneykit: webhook: %w", err)
 		}
 	}
-	base, err := transport.ParseURL("the base URL", o.baseURL)
+	base, err := transport.ParseURL("the base URL", o.baseURL, o.insecureHTTP)
 	if err != nil {
 		return nil, fmt.Errorf("moneykit: webhook: %w", err)
+	}
+	if o.insecureHTTP {
+		if err := transport.AllowInsecureHTTP(base.Host, o.clientID, o.logger); err != nil {
+			return nil, fmt.Errorf("moneykit: webhook: %w", err)
+		}
 	}
 	if base.Path == "" {
 		base.Path = "/" // or JoinPath makes a relative path

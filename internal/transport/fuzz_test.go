@@ -49,7 +49,7 @@ func FuzzParseURL(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		u, err := transport.ParseURL("the URL", raw)
+		u, err := transport.ParseURL("the URL", raw, false)
 		if err != nil {
 			if strings.Contains(raw, ":hunter2@") && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("the password of %q is in: %v", raw, err)

@@ -74,7 +74,7 @@ func TestContextErrorPrintsOnce(t *testing.T) {
 func TestUnparsableURLIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{"https://host:port?key=hunter2", "https://host/%zz?key=hunter2", "https://ho st?key=hunter2"} {
-		if _, err := transport.ParseURL("the base URL", raw); err == nil || strings.Contains(err.Error(), "hunter2") {
+		if _, err := transport.ParseURL("the base URL", raw, false); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", raw, err)
 		}
 	}

@@ -19,10 +19,12 @@ const (
 	APIVersion = "2023-02-18"
 )
 
-var userAgent = "moneykit-go/" + Version + " (" + runtime.Version() + ")"
+// UserAgent is the User-Agent of every request.
+var UserAgent = "moneykit-go/" + Version + " (" + runtime.Version() + ")"
 
-// SetHeaders sets what every request to MoneyKit carries: the API's version, and the client's name and version.
-func SetHeaders(h http.Header) {
+// SetHeaders sets what every request to MoneyKit carries: the API's version, and the client's name and version, which
+// begin with UserAgent.
+func SetHeaders(h http.Header, userAgent string) {
 	h.Set("Moneykit-Version", APIVersion) // canonical, so that Set does not allocate another
 	h.Set("User-Agent", userAgent)
 }

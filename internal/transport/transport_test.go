@@ -84,7 +84,7 @@ func TestDefaultClientKeepsConnections(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	h := http.Header{}
-	transport.SetHeaders(h)
+	transport.SetHeaders(h, transport.UserAgent)
 	if got := h.Get("MoneyKit-Version"); got != "2023-02-18" {
 		t.Errorf("MoneyKit-Version: %q", got)
 	}

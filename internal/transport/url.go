@@ -10,8 +10,8 @@ import (
 )
 
 // ParseURL parses the URL of a server. It rejects a URL that must not carry a secret or cannot be a base URL. The error
-// names the URL by name and never repeats what may be a password.
-func ParseURL(name, raw string) (*url.URL, error) {
+// names the URL by name and never repeats what may be a password. See CheckScheme for insecureHTTP.
+func ParseURL(name, raw string, insecureHTTP bool) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		if ue := (*url.Error)(nil); errors.As(err, &ue) {
@@ -32,15 +32,15 @@ func ParseURL(name, raw string) (*url.URL, error) {
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, fmt.Errorf("%s: it must not contain a query or a fragment", name)
 	}
-	if err := CheckScheme(u); err != nil {
+	if err := CheckScheme(u, insecureHTTP); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return u, nil
 }
 
 // CheckScheme returns an error for a URL over which a secret would travel unencrypted: https is required, and http is
-// allowed where the host is loopback.
-func CheckScheme(u *url.URL) error {
+// allowed where the host is loopback, or any host with insecureHTTP.
+func CheckScheme(u *url.URL, insecureHTTP bool) error {
 	if u == nil {
 		return errors.New("there is no URL")
 	}
@@ -48,10 +48,10 @@ func CheckScheme(u *url.URL) error {
 	case "https":
 		return nil
 	case "http":
-		if isLoopback(u.Hostname()) {
+		if insecureHTTP || isLoopback(u.Hostname()) {
 			return nil
 		}
-		return fmt.Errorf("http to %s would send secrets unencrypted; use https (http is for loopback hosts only)", u.Host)
+		return fmt.Errorf("http to %s would send secrets unencrypted; use https (http is for loopback hosts, or with WithInsecureHTTP for a sandbox)", u.Host)
 	default:
 		return fmt.Errorf("its scheme is %q; want https", u.Scheme)
 	}

@@ -22,7 +22,7 @@ func TestParseURL(t *testing.T) {
 		"http://[::1]:1/x":                 "[::1]:1/x",
 		"http://[::ffff:127.0.0.1]":        "[::ffff:127.0.0.1]",
 	} {
-		u, err := transport.ParseURL("the URL", raw)
+		u, err := transport.ParseURL("the URL", raw, false)
 		if err != nil {
 			t.Errorf("%s: %v", raw, err)
 		} else if got := transport.HostPath(u); got != place {
@@ -59,7 +59,7 @@ func TestParseURLRefuses(t *testing.T) {
 		"https://host#hunter2":                 "query or a fragment",
 		"https://user:hunter2@host:port":       "not a URL, or one with a user name",
 	} {
-		_, err := transport.ParseURL("the base URL", raw)
+		_, err := transport.ParseURL("the base URL", raw, false)
 		if err == nil {
 			t.Errorf("%q: no error, want %q", raw, want)
 			continue
