@@ -78,22 +78,6 @@ func TestHugeErrorBody(t *testing.T) {
 	}
 }
 
-// BenchmarkErrorBody is the time of a call that gets 1 MiB of error body.
-func BenchmarkErrorBody(b *testing.B) {
-	for name, body := range hugeErrorBodies() {
-		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
-			rt, _ := inMemory(responds(422, body))
-			client := newClient(b, memoryURL, rt)
-			b.SetBytes(int64(len(body)))
-			for b.Loop() {
-				if _, err := do(b.Context(), client, exchangeOp); err == nil || len(err.Error()) == 0 {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
 type pointerTransport struct{ base http.RoundTripper }
 
 func (t *pointerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
