@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/moneykit/moneykit-go/gen"
@@ -132,6 +133,7 @@ const (
 	linkStateChanged            = "link.state_changed"
 	linkProductRefresh          = "link.product_refresh"
 	transactionUpdatesAvailable = "transactions.updates_available"
+	productStateChanged         = "product.state_changed" // has no schema in the contract
 )
 
 // eventSchemas are the contract's schemas of the events.
@@ -141,7 +143,7 @@ var eventSchemas = map[string]string{
 	transactionUpdatesAvailable: "TransactionUpdatesAvailableWebhook",
 }
 
-var eventNames = []string{linkStateChanged, linkProductRefresh, transactionUpdatesAvailable}
+var eventNames = []string{linkStateChanged, linkProductRefresh, transactionUpdatesAvailable, productStateChanged}
 
 // An event is a body to be signed, and what of it the sandbox has to know.
 type event struct {
@@ -275,7 +277,30 @@ func (s *Sandbox) enqueueEvent(link *Link, payload any) (token string) {
 
 // serveTestEvent serves POST /webhooks/test/link/{id}, which is not in the contract.
 func (s *Sandbox) serveTestEvent(w http.ResponseWriter, r *http.Request) {
-	token, err := s.testEvent(r)
+	if err := s.authenticate(r); err != nil {
+		httpapi.WriteError(w, err)
+		return
+	}
+	var body struct {
+		Event string `json:"webhook_event"`
+		Key   string `json:"webhook_idempotency_key"`
+	}
+	if err := httpapi.ReadJSON(r, &body); err != nil {
+		httpapi.WriteError(w, err)
+		return
+	}
+	var problems []gen.ValidationError
+	if !slices.Contains(eventNames, body.Event) {
+		problems = append(problems, invalidBody("value_error.enum", "must be one of "+strings.Join(eventNames, ", "), "webhook_event"))
+	}
+	if body.Key == "" {
+		problems = append(problems, invalidBody("value_error.missing", "field required", "webhook_idempotency_key"))
+	}
+	if problems != nil {
+		writeValidationErrors(w, problems)
+		return
+	}
+	token, err := s.sendTestEvent(r.PathValue("id"), body.Event, body.Key)
 	if err != nil {
 		httpapi.WriteError(w, err)
 		return
@@ -283,39 +308,26 @@ func (s *Sandbox) serveTestEvent(w http.ResponseWriter, r *http.Request) {
 	httpapi.WriteJSON(w, http.StatusOK, map[string]string{"delivery_token": token})
 }
 
-func (s *Sandbox) testEvent(r *http.Request) (token string, err error) {
-	if err := s.authenticate(r); err != nil {
-		return "", err
-	}
-	var body struct {
-		Event string `json:"webhook_event"`
-		Key   string `json:"webhook_idempotency_key"`
-	}
-	if err := httpapi.ReadJSON(r, &body); err != nil {
-		return "", err
-	}
-	if body.Key == "" {
-		return "", httpapi.Invalid("The field webhook_idempotency_key is missing.")
-	}
+// sendTestEvent sends an event of a link with an idempotency key of the caller's.
+func (s *Sandbox) sendTestEvent(linkID, name, key string) (deliveryToken string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	link := s.state.byID[r.PathValue("id")]
+	link := s.state.byID[linkID]
 	switch {
 	case link == nil || link.State == gen.PublicLinkStateAwaitingTokenExchange:
-		return "", &httpapi.Error{Status: http.StatusNotFound, Code: "api_error.not_found", Message: "There is no link with this id."}
+		return "", &httpapi.Error{Status: http.StatusNotFound, Code: "link_error.not_found", Message: "There is no link with this id."}
 	case link.Webhook == "":
-		return "", httpapi.Invalid("The link has no webhook.")
+		return "", &httpapi.Error{Status: http.StatusBadRequest, Code: "link_error.bad_config", Message: "The link has no webhook."}
 	}
 	defer s.sendDue()
-	switch body.Event {
+	switch name {
 	case linkStateChanged:
-		return s.enqueueEvent(link, gen.LinkStateChangedWebhook{WebhookIdempotencyKey: body.Key, LinkID: link.LinkID, LinkTags: link.LinkTags, State: link.State}), nil
-	case linkProductRefresh:
-		return s.enqueueEvent(link, gen.LinkProductRefreshWebhook{WebhookIdempotencyKey: body.Key, LinkID: link.LinkID, LinkTags: link.LinkTags}), nil
+		return s.enqueueEvent(link, gen.LinkStateChangedWebhook{WebhookIdempotencyKey: key, LinkID: link.LinkID, LinkTags: link.LinkTags, State: link.State}), nil
 	case transactionUpdatesAvailable:
-		return s.enqueueEvent(link, gen.TransactionUpdatesAvailableWebhook{WebhookIdempotencyKey: body.Key, LinkID: link.LinkID, LinkTags: link.LinkTags, HasHistory: true}), nil
+		return s.enqueueEvent(link, gen.TransactionUpdatesAvailableWebhook{WebhookIdempotencyKey: key, LinkID: link.LinkID, LinkTags: link.LinkTags, HasHistory: true}), nil
+	default:
+		return s.enqueueEvent(link, gen.LinkProductRefreshWebhook{WebhookEvent: name, WebhookIdempotencyKey: key, LinkID: link.LinkID, LinkTags: link.LinkTags}), nil
 	}
-	return "", httpapi.Invalid("The field webhook_event is none of %v.", eventNames)
 }
 
 // webhookRoutes are the methods about events over HTTP.

@@ -410,7 +410,7 @@ func TestTestEvents(t *testing.T) {
 	linkID := link(t, srv, rcv.url)
 	silent := link(t, srv, "")
 	token := newToken(t, srv)
-	for _, name := range []string{"link.state_changed", "link.product_refresh", "transactions.updates_available"} {
+	for _, name := range []string{"link.state_changed", "link.product_refresh", "transactions.updates_available", "product.state_changed"} {
 		got := post(t, srv, "/webhooks/test/link/"+linkID, token, fmt.Sprintf(`{"webhook_event": %q, "webhook_idempotency_key": "my-%s"}`, name, name))
 		srv.Advance(0)
 		last := rcv.events[len(rcv.events)-1]
@@ -421,14 +421,16 @@ func TestTestEvents(t *testing.T) {
 	for name, tt := range map[string]struct {
 		id, token, body string
 		status          int
+		code            string
 	}{
-		"no token":    {linkID, "", `{"webhook_event": "link.state_changed", "webhook_idempotency_key": "k"}`, 401},
-		"no link":     {"mk_x", token, `{"webhook_event": "link.state_changed", "webhook_idempotency_key": "k"}`, 404},
-		"no webhook":  {silent, token, `{"webhook_event": "link.state_changed", "webhook_idempotency_key": "k"}`, 422},
-		"no key":      {linkID, token, `{"webhook_event": "link.state_changed"}`, 422},
-		"other event": {linkID, token, `{"webhook_event": "x", "webhook_idempotency_key": "k"}`, 422},
+		"no token":    {linkID, "", `{"webhook_event": "link.state_changed", "webhook_idempotency_key": "k"}`, 401, "api_error.auth.unauthorized"},
+		"no link":     {"mk_x", token, `{"webhook_event": "link.state_changed", "webhook_idempotency_key": "k"}`, 404, "link_error.not_found"},
+		"no webhook":  {silent, token, `{"webhook_event": "link.state_changed", "webhook_idempotency_key": "k"}`, 400, "link_error.bad_config"},
+		"no key":      {linkID, token, `{"webhook_event": "link.state_changed"}`, 422, "api_error.request.validation_failed"},
+		"other event": {linkID, token, `{"webhook_event": "x", "webhook_idempotency_key": "k"}`, 422, "api_error.request.validation_failed"},
+		"other field": {linkID, token, `{"event": "x"}`, 422, "sandbox_error.invalid_request"},
 	} {
-		if got := post(t, srv, "/webhooks/test/link/"+tt.id, tt.token, tt.body); got.status != tt.status {
+		if got := post(t, srv, "/webhooks/test/link/"+tt.id, tt.token, tt.body); got.status != tt.status || got.errorCode() != tt.code {
 			t.Errorf("%s: got %+v", name, got)
 		}
 	}
