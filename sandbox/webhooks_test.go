@@ -277,6 +277,15 @@ func TestDeliveryFaults(t *testing.T) {
 			}
 			srv.Advance(time.Minute)
 			rcv.want(t, tt.later...)
+			if tt.fault.Twice {
+				last := map[string]string{}
+				for _, e := range rcv.events {
+					last[e.IdempotencyKey] += e.DeliveryAttempt
+				}
+				if got := last[srv.Deliveries()[0].IdempotencyKey]; got != "12" {
+					t.Errorf("attempts %s", got)
+				}
+			}
 			for _, err := range rcv.rejected {
 				if !errors.Is(err, webhook.ErrInvalidSignature) || !strings.Contains(err.Error(), tt.rejected) {
 					t.Errorf("rejected: %v", err)
@@ -410,6 +419,8 @@ func TestTestEvents(t *testing.T) {
 	linkID := link(t, srv, rcv.url)
 	silent := link(t, srv, "")
 	token := newToken(t, srv)
+	completed(t, srv, token, fmt.Sprintf(`{"customer_user": {"id": "user-42"}, "redirect_uri": "https://yourdomain.com/oauth.html", "webhook": %q}`, rcv.url))
+	waiting := srv.Links()[2].LinkID
 	for _, name := range []string{"link.state_changed", "link.product_refresh", "transactions.updates_available", "product.state_changed"} {
 		got := post(t, srv, "/webhooks/test/link/"+linkID, token, fmt.Sprintf(`{"webhook_event": %q, "webhook_idempotency_key": "my-%s"}`, name, name))
 		srv.Advance(0)
@@ -425,6 +436,7 @@ func TestTestEvents(t *testing.T) {
 	}{
 		"no token":    {linkID, "", `{"webhook_event": "link.state_changed", "webhook_idempotency_key": "k"}`, 401, "api_error.auth.unauthorized"},
 		"no link":     {"mk_x", token, `{"webhook_event": "link.state_changed", "webhook_idempotency_key": "k"}`, 404, "link_error.not_found"},
+		"not yet":     {waiting, token, `{"webhook_event": "link.state_changed", "webhook_idempotency_key": "k"}`, 404, "link_error.not_found"},
 		"no webhook":  {silent, token, `{"webhook_event": "link.state_changed", "webhook_idempotency_key": "k"}`, 400, "link_error.bad_config"},
 		"no key":      {linkID, token, `{"webhook_event": "link.state_changed"}`, 422, "api_error.request.validation_failed"},
 		"other event": {linkID, token, `{"webhook_event": "x", "webhook_idempotency_key": "k"}`, 422, "api_error.request.validation_failed"},
@@ -459,8 +471,9 @@ func TestWebhookHosts(t *testing.T) {
 	} {
 		srv := sandbox.Start(t, tt.opts...)
 		link(t, srv, tt.url)
-		if a := srv.Deliveries()[0].Attempts[0]; !strings.Contains(a.Error, tt.want) || (tt.want == "") != (a.Status == 307) {
-			t.Errorf("%s: got %+v", tt.url, a)
+		d := srv.Deliveries()[0]
+		if a := d.Attempts[0]; !strings.Contains(a.Error, tt.want) || (tt.want == "") != (a.Status == 307) || d.State != sandbox.DeliveryPending {
+			t.Errorf("%s: got %+v", tt.url, d)
 		}
 	}
 }
@@ -483,7 +496,77 @@ func TestWebhookClient(t *testing.T) {
 	}
 }
 
-// The end of a test ends what is under way; a reset forgets it.
+// Hosts that are named are the only ones, also with a client of one's own.
+func TestWebhookClientAndHosts(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t, sandbox.WithWebhookHosts("app.internal"), sandbox.WithWebhookClient(&http.Client{Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
+	})}))
+	link(t, srv, "https://app.internal/x")
+	link(t, srv, "https://other.internal/x")
+	all := srv.Deliveries()
+	if got := all[0]; got.State != sandbox.DeliveryDelivered {
+		t.Errorf("got %+v", got)
+	}
+	if got := all[eventsOfOneLinking]; got.State != sandbox.DeliveryPending || got.Attempts[0].Error == "" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// Time that passes by itself makes attempts due too.
+func TestAttemptsInRealTime(t *testing.T) {
+	t.Parallel()
+	arrived := make(chan struct{}, eventsOfOneLinking)
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{} }))
+	defer receiver.Close()
+	srv := sandbox.Start(t)
+	srv.FailDelivery("", eventsOfOneLinking, sandbox.DeliveryFault{Late: 20 * time.Millisecond})
+	link(t, srv, receiver.URL)
+	for range eventsOfOneLinking {
+		select {
+		case <-arrived:
+		case <-time.After(10 * time.Second):
+			t.Fatal("no event came")
+		}
+	}
+}
+
+// Behind an event that is still to be sent again, an event out of order waits for it.
+func TestOutOfOrderBehindARetry(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	rcv := newReceiver(t, srv)
+	linkID := link(t, srv, rcv.url)
+	token := newToken(t, srv)
+	rcv.events = nil
+	srv.FailDelivery("link.product_refresh", 1, sandbox.DeliveryFault{Lost: true})
+	srv.FailDelivery("link.state_changed", 1, sandbox.DeliveryFault{OutOfOrder: true})
+	for _, name := range []string{"link.product_refresh", "link.state_changed"} {
+		post(t, srv, "/webhooks/test/link/"+linkID, token, fmt.Sprintf(`{"webhook_event": %q, "webhook_idempotency_key": "k"}`, name))
+	}
+	srv.Advance(0)
+	rcv.want(t)
+	srv.Advance(10 * time.Second)
+	rcv.want(t, accountsRefreshed, stateChanged)
+}
+
+// Of deliveries that are over, 1000 are kept.
+func TestDeliveriesAreForgotten(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t, sandbox.WithWebhookClient(&http.Client{Transport: transportFunc(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
+	})}))
+	linkID := link(t, srv, "https://app.internal/x")
+	token := newToken(t, srv)
+	for i := range 1000 {
+		post(t, srv, "/webhooks/test/link/"+linkID, token, fmt.Sprintf(`{"webhook_event": "link.state_changed", "webhook_idempotency_key": "k%d"}`, i))
+	}
+	srv.Advance(0)
+	if all := srv.Deliveries(); len(all) != 1000 || all[0].IdempotencyKey != "k0" || all[999].IdempotencyKey != "k999" {
+		t.Errorf("%d deliveries, from %s", len(all), all[0].IdempotencyKey)
+	}
+}
+
 func TestResetForgetsDeliveries(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
@@ -499,22 +582,54 @@ func TestResetForgetsDeliveries(t *testing.T) {
 	}
 }
 
-func TestHangingReceiver(t *testing.T) {
-	t.Parallel()
-	arrived := make(chan struct{}, 10)
-	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// A hanging receiver gets a request and never responds. It reports when the sandbox has hung up.
+func newHangingReceiver(t *testing.T) (url string, arrived, ended chan struct{}) {
+	t.Helper()
+	arrived, ended = make(chan struct{}, 10), make(chan struct{}, 10)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		arrived <- struct{}{}
 		<-r.Context().Done()
+		ended <- struct{}{}
 	}))
-	defer receiver.Close()
-	t.Run("ends", func(t *testing.T) {
+	t.Cleanup(receiver.Close)
+	return receiver.URL, arrived, ended
+}
+
+// startLinking exchanges a token without waiting for events.
+func startLinking(t *testing.T, srv *sandbox.Server, webhookURL string) {
+	t.Helper()
+	token := newToken(t, srv)
+	exchangeable := completed(t, srv, token, fmt.Sprintf(`{"customer_user": {"id": "user-42"}, "redirect_uri": "https://yourdomain.com/oauth.html", "webhook": %q}`, webhookURL))
+	post(t, srv, "/link-session/exchange-token", token, exchangeBody(exchangeable))
+}
+
+// A reset, or the end of the test, hangs up at once, and nothing is sent again.
+func TestAttemptsUnderWayEnd(t *testing.T) {
+	t.Parallel()
+	url, arrived, ended := newHangingReceiver(t)
+	wantEnd := func() {
+		t.Helper()
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second): // half of what the sandbox waits for a response
+			t.Error("the request has not ended")
+		}
+	}
+	t.Run("one test", func(t *testing.T) {
 		srv := sandbox.Start(t)
-		token := newToken(t, srv)
-		exchangeable := completed(t, srv, token, fmt.Sprintf(`{"customer_user": {"id": "user-42"}, "redirect_uri": "https://yourdomain.com/oauth.html", "webhook": %q}`, receiver.URL))
-		post(t, srv, "/link-session/exchange-token", token, exchangeBody(exchangeable))
-		<-arrived // and now the test ends at once
+		startLinking(t, srv, url)
+		<-arrived
+		srv.Reset()
+		wantEnd()
+		srv.Advance(time.Hour)
+		if all := srv.Deliveries(); len(all) != 0 || len(arrived) != 0 {
+			t.Errorf("got %+v, %d requests more", all, len(arrived))
+		}
+		startLinking(t, srv, url)
+		<-arrived
 	})
+	wantEnd()
 }
 
 func TestDeliveriesOverHTTP(t *testing.T) {
@@ -527,6 +642,11 @@ func TestDeliveriesOverHTTP(t *testing.T) {
 	if got := send(t, srv, "GET", "/sandbox/faults", nil, ""); !strings.Contains(got.body, `"delivery_faults":[{"webhook_event":"link.state_changed","times":1,"late_seconds":30,"twice":true}]`) {
 		t.Errorf("got %s", got.body)
 	}
+	post(t, srv, "/sandbox/fail-delivery", "", `{"never": true, "times": 2}`)
+	if got := send(t, srv, "DELETE", "/sandbox/faults", nil, ""); got.status != 204 || len(srv.DeliveryFaults()) != 0 {
+		t.Errorf("got %+v", got)
+	}
+	post(t, srv, "/sandbox/fail-delivery", "", `{"webhook_event": "link.state_changed", "late_seconds": 30, "twice": true}`)
 	link(t, srv, rcv.url)
 	if got := post(t, srv, "/sandbox/advance", "", `{"seconds": 30}`); got.status != 204 {
 		t.Fatalf("got %+v", got)

@@ -86,11 +86,16 @@ func flow(t *testing.T, base, id, secret string) {
 		t.Fatal(err)
 	}
 	token := decode(t, res, 201)["access_token"].(string)
-	session := call(t, base+"/link-session", token, `{"customer_user": {"id": "user-1"}, "redirect_uri": "http://localhost:3000/oauth.html"}`, 201)["link_session_token"].(string)
+	session := call(t, base+"/link-session", token, `{"customer_user": {"id": "user-1"}, "redirect_uri": "http://localhost:3000/oauth.html", "webhook": "http://192.0.2.1/x"}`, 201)["link_session_token"].(string)
 	exchangeable := call(t, base+"/sandbox/complete", "", `{"link_session_token": "`+session+`"}`, 200)["exchangeable_token"].(string)
 	link := call(t, base+"/link-session/exchange-token", token, `{"exchangeable_token": "`+exchangeable+`"}`, 201)
 	if !strings.HasPrefix(link["link_id"].(string), "mk_") {
 		t.Errorf("link: %v", link)
+	}
+	// Events are sent to loopback only.
+	call(t, base+"/sandbox/advance", "", `{"seconds": 1}`, 204)
+	if all := call(t, base+"/sandbox/deliveries", "", "", 200)["all"].(string); !strings.Contains(all, "192.0.2.1 is neither a loopback host nor allowed by -webhook-host") {
+		t.Errorf("deliveries: %s", all)
 	}
 	// The published limits are on: the one above and 19 more, for the same user.
 	for range 19 {
@@ -150,6 +155,7 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"-redirect-origin", "https://me@app.example"}, "want scheme://host[:port]"},
 		{[]string{"-host", "moneykit.test:80"}, "want a host name without a port"},
 		{[]string{"-host", ""}, "want a host name without a port"},
+		{[]string{"-webhook-host", "http://app.internal"}, "want a host name without a port"},
 		{[]string{"-rate-limits=maybe"}, "rate-limits"},
 		{[]string{"-port", "1"}, "-port"},
 		{[]string{"8042"}, `unexpected argument "8042"`},
