@@ -32,6 +32,7 @@ func (s *Sandbox) route() {
 		s.routes = append(s.routes, route{httpapi.Route{Method: method, Path: path, Description: description, Handler: handler}, operation})
 	}
 	add("GET", "/", "this list", "", http.HandlerFunc(s.serveIndex))
+	add("GET", "/health", "200 as soon as it is up", "", http.HandlerFunc(serveHealth))
 	add("GET", "/openapi.yaml", "the contract", "", http.HandlerFunc(serveContract))
 	add("POST", "/auth/token", "an access token for client credentials", Token, http.HandlerFunc(s.serveToken))
 	for _, op := range s.contract.operations {
@@ -93,6 +94,10 @@ func (s *Sandbox) serveIndex(w http.ResponseWriter, _ *http.Request) {
 	for _, rt := range s.listed() {
 		fmt.Fprintf(w, "%-6s  %-29s  %s\n", rt.Method, rt.Path, rt.Description)
 	}
+}
+
+func serveHealth(w http.ResponseWriter, _ *http.Request) {
+	httpapi.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
 func serveContract(w http.ResponseWriter, _ *http.Request) {

@@ -63,7 +63,7 @@ func TestRoutes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := 20 + len(doc.Paths.Map()); listed != want {
+	if want := 21 + len(doc.Paths.Map()); listed != want {
 		t.Errorf("%d routes are listed, want %d:\n%s", listed, want, index.body)
 	}
 	if got := send(t, srv, "HEAD", "/", nil, ""); got.status != 200 {

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -21,27 +20,21 @@ import (
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-// A moneykit is where to find MoneyKit, and the credentials for it.
-type moneykit struct{ url, clientID, clientSecret string }
-
-func fromEnv() moneykit {
-	return moneykit{os.Getenv(api.EnvURL), os.Getenv(api.EnvClientID), os.Getenv(api.EnvClientSecret)}
-}
-
 // startSandbox serves a MoneyKit sandbox in this process.
-func startSandbox() (moneykit, func()) {
+func startSandbox() (url string, client *api.Client, stop func(), err error) {
 	mk := sandbox.New()
 	srv := httptest.NewServer(mk)
-	return moneykit{srv.URL, mk.ClientID, mk.ClientSecret}, srv.Close
+	client, err = api.FromCredentials(mk.ClientID, mk.ClientSecret, api.WithBaseURL(srv.URL))
+	return srv.URL, client, srv.Close, err
 }
 
 // connect stands in for the front end. A sandbox acts as the end user; with the real MoneyKit, a person has to.
-func connect(ctx context.Context, mk moneykit, linkSessionToken string, out io.Writer, in io.Reader) (string, error) {
+func connect(ctx context.Context, url, linkSessionToken string, out io.Writer, in io.Reader) (string, error) {
 	body, err := json.Marshal(map[string]string{"link_session_token": linkSessionToken})
 	if err != nil {
 		return "", err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(mk.url, "/")+"/sandbox/complete", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(url, "/")+"/sandbox/complete", bytes.NewReader(body))
 	if err != nil {
 		return "", err
 	}

@@ -1,7 +1,7 @@
 // Quickstart links a bank account: token, link session, end user, exchange.
 //
-// It uses the MoneyKit at MONEYKIT_URL, with MONEYKIT_CLIENT_ID and MONEYKIT_CLIENT_SECRET, or a sandbox in this process
-// if MONEYKIT_URL is not set.
+// It uses the MoneyKit at MONEYKIT_URL, with MONEYKIT_CLIENT_ID and MONEYKIT_CLIENT_SECRET (see api.FromEnv), or a sandbox
+// in this process if MONEYKIT_URL is not set.
 package main
 
 import (
@@ -20,22 +20,23 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	mk := fromEnv()
-	if mk.url == "" {
+	url, client, err := os.Getenv(api.EnvURL), (*api.Client)(nil), error(nil)
+	if url != "" {
+		client, err = api.FromEnv()
+	} else {
 		var stopSandbox func()
-		mk, stopSandbox = startSandbox()
+		url, client, stopSandbox, err = startSandbox()
 		defer stopSandbox()
 	}
-	if err := run(ctx, mk, os.Stdout, os.Stdin); err != nil {
+	if err == nil {
+		err = run(ctx, client, url, os.Stdout, os.Stdin)
+	}
+	if err != nil {
 		log.Fatal(err) //nolint:gocritic // the process ends anyway
 	}
 }
 
-func run(ctx context.Context, mk moneykit, out io.Writer, in io.Reader) error {
-	client, err := api.FromCredentials(mk.clientID, mk.clientSecret, api.WithBaseURL(mk.url))
-	if err != nil {
-		return fmt.Errorf("%w; check %s, %s and %s", err, api.EnvURL, api.EnvClientID, api.EnvClientSecret)
-	}
+func run(ctx context.Context, client *api.Client, url string, out io.Writer, in io.Reader) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 
@@ -54,7 +55,7 @@ func run(ctx context.Context, mk moneykit, out io.Writer, in io.Reader) error {
 	fmt.Fprintln(out, "1. link session created; its token starts Connect in the user's browser")
 
 	// Your front end runs Connect with session.LinkSessionToken, and gets an exchangeable token.
-	exchangeable, err := connect(ctx, mk, session.LinkSessionToken, out, in)
+	exchangeable, err := connect(ctx, url, session.LinkSessionToken, out, in)
 	if err != nil {
 		return err
 	}

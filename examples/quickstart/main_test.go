@@ -12,13 +12,11 @@ import (
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-func of(srv *sandbox.Server) moneykit { return moneykit{srv.URL, srv.ClientID, srv.ClientSecret} }
-
 func TestRun(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
 	var out strings.Builder
-	if err := run(t.Context(), of(srv), &out, nil); err != nil {
+	if err := run(t.Context(), srv.Client(), srv.URL, &out, nil); err != nil {
 		t.Fatal(err)
 	}
 	links := srv.Links()
@@ -44,7 +42,10 @@ func TestRunWithoutSandbox(t *testing.T) {
 		mk.ServeHTTP(w, r)
 	}))
 	defer real.Close()
-	at := moneykit{real.URL, mk.ClientID, mk.ClientSecret}
+	client, err := api.FromCredentials(mk.ClientID, mk.ClientSecret, api.WithBaseURL(real.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out strings.Builder
 	person := personFunc(func() string { // reads the token from the screen, links a bank, and types in what comes of it
 		text := out.String()
@@ -56,10 +57,10 @@ func TestRunWithoutSandbox(t *testing.T) {
 		}
 		return exchangeable + "\n"
 	})
-	if err := run(t.Context(), at, &out, person); err != nil || len(mk.Links()) != 1 {
+	if err := run(t.Context(), client, real.URL, &out, person); err != nil || len(mk.Links()) != 1 {
 		t.Errorf("%v, %d links", err, len(mk.Links()))
 	}
-	if err := run(t.Context(), at, &out, strings.NewReader("\n")); err == nil || !strings.Contains(err.Error(), "no exchangeable token was given") {
+	if err := run(t.Context(), client, real.URL, &out, strings.NewReader("\n")); err == nil || !strings.Contains(err.Error(), "no exchangeable token was given") {
 		t.Errorf("an empty line: %v", err)
 	}
 }
@@ -71,42 +72,36 @@ func (f personFunc) Read(p []byte) (int, error) { return copy(p, f()), nil }
 func TestRunErrors(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
-	down := httptest.NewServer(nil)
-	down.Close()
+	wrong, err := api.FromCredentials(srv.ClientID, "wrong-secret", api.WithBaseURL(srv.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, test := range map[string]struct {
-		ctx  context.Context
-		mk   moneykit
-		want string
+		ctx    context.Context
+		client *api.Client
+		want   string
 	}{
-		"wrong secret":   {t.Context(), moneykit{srv.URL, srv.ClientID, "wrong-secret"}, "401"},
-		"no credentials": {t.Context(), moneykit{url: srv.URL}, api.EnvClientID},
-		"no URL":         {t.Context(), moneykit{"nowhere", "id", "secret"}, api.EnvURL},
-		"canceled":       {canceled, moneykit{down.URL, "id", "secret"}, "context canceled"},
+		"wrong secret": {t.Context(), wrong, "401"},
+		"canceled":     {canceled, srv.Client(), "context canceled"},
 	} {
-		err := run(test.ctx, test.mk, io.Discard, nil)
+		err := run(test.ctx, test.client, srv.URL, io.Discard, nil)
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "wrong-secret") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-func TestFromEnv(t *testing.T) {
-	t.Setenv(api.EnvURL, "https://api.moneykit.com")
-	t.Setenv(api.EnvClientID, "id")
-	t.Setenv(api.EnvClientSecret, "secret")
-	if got := fromEnv(); got != (moneykit{"https://api.moneykit.com", "id", "secret"}) {
-		t.Errorf("got %v", got)
-	}
-}
-
 func TestStartSandbox(t *testing.T) {
 	t.Parallel()
-	mk, stop := startSandbox()
+	url, client, stop, err := startSandbox()
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer stop()
 	var out strings.Builder
-	if err := run(t.Context(), mk, &out, nil); err != nil || !strings.Contains(out.String(), "3. exchanged") {
+	if err := run(t.Context(), client, url, &out, nil); err != nil || !strings.Contains(out.String(), "3. exchanged") {
 		t.Errorf("%v\n%s", err, &out)
 	}
 }

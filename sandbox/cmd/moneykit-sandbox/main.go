@@ -2,11 +2,19 @@
 //
 //	moneykit-sandbox [-addr host:port] [-client-id id] [-client-secret secret] [-redirect-origin origin]...
 //	                 [-host name]... [-webhook-host name]... [-rate-limits=false] [-legacy-user-ids]
+//	                 [-tls [-tls-cert file]] [-health-check]
+//
+// Each flag can be set by a variable of the environment: -client-id by MONEYKIT_SANDBOX_CLIENT_ID, for example. The flag
+// takes precedence. Several names or origins are separated by commas.
 //
 // Standard output is a comment and three export lines with the URL and the credentials, for a shell to evaluate or a
-// test harness to read line by line. Standard error has one line per request, without secrets. The program listens on
-// 127.0.0.1:8042; with -addr 127.0.0.1:0 the system picks a free port. MoneyKit's rate limits are on unless
-// -rate-limits=false turns them off. SIGINT and SIGTERM end the program, with exit code 0.
+// test harness to read line by line. Standard error has the commands to try next, and one line per request, without
+// secrets. The program listens on 127.0.0.1:8042; with -addr 127.0.0.1:0 the system picks a free port. MoneyKit's rate
+// limits are on unless -rate-limits=false turns them off. SIGINT and SIGTERM end the program, with exit code 0.
+//
+// With -tls it serves https, with a certificate that it makes at the start for localhost, the host of -addr and the names
+// of -host. The file with the certificate of its authority, which clients must trust, is in a fourth export line,
+// MONEYKIT_CA_FILE. GET /health responds with 200; -health-check asks for it, where there is no curl.
 //
 // The endpoints under /sandbox/ can be reached by a loopback address, by the host of -addr, and by the names that -host
 // adds, such as that of a container. Events are sent to webhooks on loopback hosts only, and to the hosts that
@@ -15,6 +23,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,11 +31,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
-	"regexp"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -43,89 +49,52 @@ const shutdownTimeout = 5 * time.Second
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
+	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "moneykit-sandbox:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("moneykit-sandbox", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	addr := flags.String("addr", "127.0.0.1:8042", "`host:port` to listen on; port 0 picks a free one")
-	clientID := flags.String("client-id", "", "client `id` to accept (default: generated)")
-	clientSecret := flags.String("client-secret", "", "client `secret` to accept (default: generated)")
-	rateLimits := flags.Bool("rate-limits", true, "MoneyKit's rate limits; -rate-limits=false turns them off")
-	legacyUserIDs := flags.Bool("legacy-user-ids", false, "require ^[a-zA-Z0-9_-]+$ of customer_user.id, as before August 2024")
-	var hosts, webhookHosts, origins []string
-	flags.Func("host", "host `name` by which the endpoints under /sandbox/ can be reached, besides loopback; may be repeated", hostNames(&hosts))
-	flags.Func("webhook-host", "host `name` that events are sent to, besides loopback; may be repeated", hostNames(&webhookHosts))
-	flags.Func("redirect-origin", "`scheme://host[:port]` to register for redirects, besides loopback; may be repeated (default https://yourdomain.com)", func(value string) error {
-		u, err := url.Parse(value)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-			return errors.New("want scheme://host[:port]")
-		}
-		origins = append(origins, value)
-		return nil
-	})
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q; there are only flags (see -help)", flags.Arg(0))
-	}
-	listener, err := net.Listen("tcp", *addr)
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	c, err := parse(args, getenv, stderr)
 	if err != nil {
 		return err
 	}
-	if host, _, _ := net.SplitHostPort(*addr); host != "" {
-		hosts = append(hosts, host)
+	if c.healthCheck {
+		return checkHealth(ctx, c.addr, c.tls)
+	}
+	listener, err := net.Listen("tcp", c.addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	if host, _, _ := net.SplitHostPort(c.addr); host != "" {
+		c.hosts.values = append(c.hosts.values, host)
+	}
+	var (
+		tlsConfig *tls.Config
+		certFile  string
+	)
+	if c.tls {
+		cert, authority, err := selfMade(c.hosts.values, time.Now())
+		if err != nil {
+			return err
+		}
+		path, remove, err := writeCertificate(c.certFile, authority)
+		if err != nil {
+			return fmt.Errorf("writing the certificate: %w", err)
+		}
+		defer remove()
+		certFile, tlsConfig = path, &tls.Config{Certificates: []tls.Certificate{cert}}
 	}
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	opts := []sandbox.Option{
-		sandbox.WithCredentials(*clientID, *clientSecret), sandbox.WithHosts(hosts...),
-		sandbox.WithWebhookHosts(webhookHosts...), sandbox.WithLogger(logger),
-	}
-	if *rateLimits {
-		opts = append(opts, sandbox.WithRateLimits(sandbox.PublishedRateLimits()))
-	}
-	if *legacyUserIDs {
-		opts = append(opts, sandbox.WithLegacyUserIDs())
-	}
-	if origins != nil {
-		opts = append(opts, sandbox.WithRedirectOrigins(origins...))
-	}
-	box := sandbox.New(opts...)
-	announce(listener.Addr().(*net.TCPAddr), box, stdout, stderr)
-	return serve(ctx, listener, logRequests(logger, redact.Redactor{ClientSecret: box.ClientSecret}, box))
+	box := sandbox.New(append(c.options(), sandbox.WithLogger(logger))...)
+	announce(listener.Addr().(*net.TCPAddr), box, certFile, stdout, stderr)
+	return serve(ctx, listener, tlsConfig, logRequests(logger, redact.Redactor{ClientSecret: box.ClientSecret}, box))
 }
 
-// hostNames returns a flag's function that adds to hosts.
-func hostNames(hosts *[]string) func(string) error {
-	return func(value string) error {
-		if value == "" || strings.ContainsAny(value, "/:@") {
-			return errors.New("want a host name without a port")
-		}
-		*hosts = append(*hosts, value)
-		return nil
-	}
-}
-
-// announce prints where the sandbox is, and its credentials.
-func announce(addr *net.TCPAddr, box *sandbox.Sandbox, stdout, stderr io.Writer) {
-	host := addr.IP.String()
-	if !addr.IP.IsLoopback() {
-		fmt.Fprintf(stderr, "moneykit-sandbox: listening on %v: other machines may reach it\n", addr)
-	}
-	if addr.IP.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	fmt.Fprintf(stdout, "# The MoneyKit sandbox is up; Ctrl-C ends it. Copy these lines:\nexport MONEYKIT_URL=%s\nexport MONEYKIT_CLIENT_ID=%s\nexport MONEYKIT_CLIENT_SECRET=%s\n",
-		"http://"+net.JoinHostPort(host, fmt.Sprint(addr.Port)), quote(box.ClientID), quote(box.ClientSecret))
-}
-
-// serve serves handler until ctx ends.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+// serve serves handler until ctx ends, with TLS unless tlsConfig is nil.
+func serve(ctx context.Context, listener net.Listener, tlsConfig *tls.Config, handler http.Handler) error {
 	requests, endDelays := context.WithCancel(context.WithoutCancel(ctx))
 	defer endDelays()
 	var unused unusedConns
@@ -133,7 +102,14 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	srv.BaseContext = func(net.Listener) context.Context { return requests }
 	srv.ConnState = unused.observe
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(listener) }()
+	go func() {
+		if tlsConfig == nil {
+			failed <- srv.Serve(listener)
+		} else {
+			srv.TLSConfig = tlsConfig
+			failed <- srv.ServeTLS(listener, "", "")
+		}
+	}()
 	select {
 	case err := <-failed:
 		return err
@@ -174,15 +150,4 @@ func (u *unusedConns) close() {
 		_ = conn.(net.Conn).Close()
 		return true
 	})
-}
-
-// plain is a value that a shell takes as it is.
-var plain = regexp.MustCompile(`^[\w.:/@%+=-]+$`)
-
-// quote quotes a value for a shell where it needs it.
-func quote(value string) string {
-	if plain.MatchString(value) {
-		return value
-	}
-	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }

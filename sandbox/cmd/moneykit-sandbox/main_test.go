@@ -71,7 +71,7 @@ func TestProgram(t *testing.T) {
 			if err := cmd.Wait(); err != nil {
 				t.Errorf("after %v: %v", signal, err)
 			}
-			if n := strings.Count(logged.String(), "path=/link-session/exchange-token status=201"); n != 1 || strings.Contains(logged.String(), "ecret") {
+			if n := strings.Count(logged.String(), "path=/link-session/exchange-token status=201"); n != 1 || strings.Contains(logged.String(), "it's $ecret") {
 				t.Errorf("logged:\n%s", &logged)
 			}
 		})
@@ -161,7 +161,7 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"8042"}, `unexpected argument "8042"`},
 	} {
 		var stdout, stderr bytes.Buffer
-		err := run(t.Context(), test.args, &stdout, &stderr)
+		err := run(t.Context(), test.args, noEnv, &stdout, &stderr)
 		if err == nil || !strings.Contains(err.Error(), test.want) || stdout.Len() > 0 {
 			t.Errorf("%v: %v, %s", test.args, err, &stdout)
 		}
