@@ -8,7 +8,7 @@ const openingTimeout = 20_000;
 
 let opener = null; // the button that Connect was opened with, while it is open
 let attempt = ""; // the ID of the attempt that Connect is open for
-let unconfirmed = ""; // the ID of an attempt that the user was told is not confirmed
+let unconfirmed = ""; // the ID of the attempt that the message reports as not confirmed
 let watchdog;
 
 // say shows what happened; with again, there is a button that does it once more.
