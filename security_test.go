@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Each test that SECURITY.md names is where it says.
+// Each test that SECURITY.md names exists in the file that it links to.
 func TestSecurityClaims(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("SECURITY.md")
