@@ -644,3 +644,55 @@ func TestInvalidClientIsUnauthorized(t *testing.T) {
 		tokens.Close()
 	}
 }
+
+// A transport of another kind that is registered with net/http's may read late, too.
+func TestRegisteredTransportReadsAfterItReturned(t *testing.T) {
+	t.Parallel()
+	var late sync.WaitGroup
+	var mu sync.Mutex
+	processed := 0
+	rt := new(http.Transport)
+	rt.RegisterProtocol("http", roundTripFunc(func(r *http.Request) (*http.Response, error) {
+		late.Go(func() {
+			defer r.Body.Close()
+			body, err := io.ReadAll(r.Body)
+			if err == nil && bytes.Contains(body, []byte(secretToken)) {
+				mu.Lock()
+				processed++
+				mu.Unlock()
+			}
+		})
+		return nil, errors.New("failed")
+	}))
+	_, err := do(t.Context(), newClient(t, memoryURL, rt), exchangeOp)
+	late.Wait()
+	if processed > 1 || err == nil || processed > 0 && !errors.Is(err, api.ErrOutcomeUnknown) {
+		t.Errorf("%d exchanges were processed: %v", processed, err)
+	}
+}
+
+// A transport that wraps net/http's, and keeps the body to log or sign it, does not make a request unknown that never left.
+func TestWrappedTransportThatBuffers(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = quiet
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	base := new(http.Transport) // which does not know the server's certificate
+	t.Cleanup(base.CloseIdleConnections)
+	rt := roundTripFunc(func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body.Close()
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return base.RoundTrip(r)
+	})
+	var info api.HTTPInfo
+	_, err := do(t.Context(), newClient(t, srv.URL, rt), exchangeOp, api.WithHTTPInfo(&info))
+	if !errors.As(err, new(*tls.CertificateVerificationError)) || errors.Is(err, api.ErrOutcomeUnknown) || info.Attempts != 3 {
+		t.Errorf("%d attempts: %v", info.Attempts, err)
+	}
+}

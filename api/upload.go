@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -92,18 +93,20 @@ func (u *upload) mayBeProcessed(err error) bool {
 	switch begun := u.begun.Load(); {
 	case begun > 0:
 		return begun > 1 || !u.http2.Load() || !isRejectedStream(err)
-	case isDial(err):
+	case isConnectError(err):
 		return false
 	case u.sealable:
 		return read
-	default:
-		return !u.traced.Load() && u.body.Len() < len(u.data)
+	default: // net/http looked for a connection, or did not get that far; or it left the request to a registered protocol
+		return !u.traced.Load() && !strings.HasPrefix(err.Error(), "net/http: ")
 	}
 }
 
-func isDial(err error) bool {
+// isConnectError reports whether err is that of a connection that was never established.
+func isConnectError(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &certificate)
 }
 
 // isRejectedStream reports whether err is an HTTP/2 stream that the server certainly did not process: it was reset with

@@ -23,7 +23,7 @@ type Error struct {
 	// Message is the error_message or error_description of the response.
 	Message string
 	// RetryAfter is how long the [Source] waits before its next request, and returns this error meanwhile: the
-	// response's Retry-After (five minutes at most) or the backoff, with jitter.
+	// response's Retry-After (five minutes at most) or the backoff, plus jitter of up to half of it.
 	RetryAfter time.Duration
 
 	endpoint  string // host and path of the token endpoint

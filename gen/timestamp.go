@@ -2,6 +2,7 @@ package gen
 
 import (
 	"bytes"
+	"errors"
 	"time"
 )
 
@@ -22,5 +23,8 @@ func (t *Timestamp) UnmarshalJSON(data []byte) error {
 		copy(utc[n-1:], `Z"`)
 		data = utc[:n+1]
 	}
-	return t.Time.UnmarshalJSON(data)
+	if t.Time.UnmarshalJSON(data) != nil { // its error quotes data, which may be secret
+		return errors.New("want a timestamp in the form of RFC 3339, with or without a zone")
+	}
+	return nil
 }
