@@ -31,7 +31,7 @@ test: ## Test the packages that users import: the client and the sandbox
 
 test-all: test allocs test-examples test-tools ## Test the examples and what is in test/ too
 
-check: vet tidy generated lint spec-lint ## Run the linters, and compare files that tools write with what they write
+check: vet tidy generated lint spec-lint lint-files ## Run the linters, and compare files that tools write with what they write
 
 fix: generate $(GOLANGCI) ## Generate, format and tidy what make check compares
 	$(GOLANGCI) fmt --config .golangci.yaml $$(git ls-files '*.go')
@@ -46,4 +46,4 @@ sandbox: ## Serve a MoneyKit sandbox on http://127.0.0.1:8042
 linkapp: ## Serve the example web application on http://127.0.0.1:8080
 	go run ./examples/linkapp
 
-include test/test.mk test/contract.mk test/bench.mk test/browser.mk
+include test/test.mk test/contract.mk test/bench.mk test/browser.mk test/release.mk

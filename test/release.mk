@@ -1,0 +1,19 @@
+# What a release is made of, and the files that only a host of repositories or a container engine reads.
+.PHONY: lint-files
+
+RELEASE_TOOLS := .cache/bin/actionlint .cache/bin/gorelease
+LINT := .cache/lint/bin
+
+$(RELEASE_TOOLS) &: tools/release/go.mod
+	cd tools/release && GOWORK=off go build -o $(CURDIR)/.cache/bin/ tool
+	@touch $(RELEASE_TOOLS)
+
+$(LINT)/hadolint: tools/lint/requirements.txt
+	$(call need,python3,python3-venv)
+	python3 -m venv $(@D)/..
+	$(LINT)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+lint-files: $(RELEASE_TOOLS) $(LINT)/hadolint ### Check the container files, workflows and issue forms
+	$(LINT)/hadolint examples/container/Containerfile
+	$(LINT)/check-jsonschema --builtin-schema vendor.compose-spec examples/container/compose.yaml
