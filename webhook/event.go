@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"time"
@@ -55,16 +56,27 @@ type common struct {
 
 // decodeEvent decodes a body whose signature is verified. The event keeps body.
 func decodeEvent(body []byte) (*Event, error) {
-	var typed struct {
-		Event string `json:"webhook_event"`
+	// As a rule the name is in the body once, so one pass is enough.
+	for _, name := range []string{LinkStateChanged, LinkProductRefresh, TransactionUpdatesAvailable} {
+		if bytes.Contains(body, []byte(name)) {
+			if e, err := decodeAs(name, body); err == nil && e.Type == name {
+				return e, nil
+			}
+		}
 	}
-	if err := json.Unmarshal(body, &typed); err != nil {
+	var c common
+	if err := json.Unmarshal(body, &c); err != nil {
 		return nil, malformed(err)
 	}
+	return decodeAs(c.Event, body)
+}
+
+// decodeAs decodes the body of an event whose name is known or expected.
+func decodeAs(name string, body []byte) (*Event, error) {
 	var c common
 	var payload any
 	var err error
-	switch typed.Event {
+	switch name {
 	case LinkStateChanged:
 		p := new(gen.LinkStateChangedWebhook)
 		err = json.Unmarshal(body, p)

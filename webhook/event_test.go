@@ -41,6 +41,22 @@ func TestEvents(t *testing.T) {
 		}},
 		"unknown": {`{"webhook_event":"product.state_changed","webhook_idempotency_key":"key-4","webhook_timestamp":"2026-03-01T12:00:00Z","link_id":"mk_1","link_tags":["a"],"product":7}`,
 			Event{Type: "product.state_changed", LinkID: "mk_1", LinkTags: []string{"a"}, IdempotencyKey: "key-4", Timestamp: at}},
+		"unknown, with the name of another in it": {`{"webhook_event":"x","webhook_idempotency_key":"link.state_changed","link_id":"mk_1","webhook_timestamp":"2026-03-01T12:00:00Z"}`,
+			Event{Type: "x", LinkID: "mk_1", IdempotencyKey: "link.state_changed", Timestamp: at}},
+		"known, with the name of another in it": {strings.Replace(available, "key-3", "link.state_changed", 1), Event{
+			Type: "transactions.updates_available", LinkID: "mk_1", IdempotencyKey: "link.state_changed", Timestamp: at.Add(2 * time.Second),
+			Payload: &gen.TransactionUpdatesAvailableWebhook{
+				WebhookEvent: "transactions.updates_available", WebhookIdempotencyKey: "link.state_changed", WebhookTimestamp: gen.Timestamp{Time: at.Add(2 * time.Second)},
+				LinkID: "mk_1", HasHistory: true,
+			},
+		}},
+		"escaped name": {strings.Replace(available, "transactions.updates_available", `transactions\u002eupdates_available`, 1), Event{
+			Type: "transactions.updates_available", LinkID: "mk_1", IdempotencyKey: "key-3", Timestamp: at.Add(2 * time.Second),
+			Payload: &gen.TransactionUpdatesAvailableWebhook{
+				WebhookEvent: "transactions.updates_available", WebhookIdempotencyKey: "key-3", WebhookTimestamp: gen.Timestamp{Time: at.Add(2 * time.Second)},
+				LinkID: "mk_1", HasHistory: true,
+			},
+		}},
 		"unknown, bare": {`{"webhook_event":"x","webhook_idempotency_key":"key-5"}`, Event{Type: "x", IdempotencyKey: "key-5"}},
 		"unknown values": {strings.Replace(connected, `"connected"`, `"a new state","new":{}`, 1), Event{
 			Type: "link.state_changed", LinkID: "mk_1", LinkTags: []string{"attempt:1"}, IdempotencyKey: "key-1", Timestamp: at,

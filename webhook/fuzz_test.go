@@ -20,7 +20,7 @@ func FuzzToken(f *testing.F) {
 	f.Add("eyJhbGciOiJub25lIn0.e30.", "")
 	f.Add(strings.Repeat(".", 100), "")
 	f.Fuzz(func(t *testing.T, raw, body string) {
-		token, err := check(raw, []byte(body), now)
+		token, err := check(raw, []byte(body), now, nil)
 		if err == nil {
 			err = token.verify(&key.PublicKey)
 		}

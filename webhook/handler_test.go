@@ -107,9 +107,7 @@ func TestHandlerStatuses(t *testing.T) {
 			var logged bytes.Buffer
 			v := tt.v
 			if v != nil && v.keys != nil {
-				withLogger := *v
-				withLogger.logger = slog.New(slog.NewTextHandler(&logged, nil))
-				v = &withLogger
+				v = &Verifier{keys: v.keys, maxBody: v.maxBody, now: v.now, logger: slog.New(slog.NewTextHandler(&logged, nil))}
 			}
 			rec := serve(Handler(v, tt.f), tt.r)
 			if rec.Code != tt.status {

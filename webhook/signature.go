@@ -26,11 +26,7 @@ const (
 // A token is the JWT of a request. Nothing in it can be trusted before verify.
 type token struct {
 	raw    string
-	header struct {
-		Algorithm string          `json:"alg"`
-		KeyID     string          `json:"kid"`
-		Critical  json.RawMessage `json:"crit"`
-	}
+	header *tokenHeader
 	claims struct {
 		Issuer   string   `json:"iss"`
 		IssuedAt *float64 `json:"iat"`
@@ -39,8 +35,17 @@ type token struct {
 	}
 }
 
-// check makes the checks that need no key, the cheapest first, so that most forged requests cost next to nothing.
-func check(raw string, body []byte, now time.Time) (*token, error) {
+// A tokenHeader is the first part of a JWT. It is the same for all that one key signs.
+type tokenHeader struct {
+	raw       string
+	Algorithm string          `json:"alg"`
+	KeyID     string          `json:"kid"`
+	Critical  json.RawMessage `json:"crit"`
+}
+
+// check makes the checks that need no key, the cheapest first, so that most forged requests cost next to nothing. last is
+// the header of the last valid token, or nil; it is not decoded again.
+func check(raw string, body []byte, now time.Time, last *tokenHeader) (*token, error) {
 	if len(raw) > maxToken {
 		return nil, invalid("the JWT is longer than %d bytes", maxToken)
 	}
@@ -49,9 +54,12 @@ func check(raw string, body []byte, now time.Time) (*token, error) {
 	if !ok || strings.Contains(sig, ".") {
 		return nil, invalid("not a JWT: want three parts with dots between them")
 	}
-	t := &token{raw: raw}
-	if !decodePart(header, &t.header) {
-		return nil, invalid("the JWT's header is malformed")
+	t := &token{raw: raw, header: last}
+	if last == nil || last.raw != header {
+		t.header = &tokenHeader{raw: header}
+		if !decodePart(header, t.header) {
+			return nil, invalid("the JWT's header is malformed")
+		}
 	}
 	if t.header.Algorithm != "ES256" {
 		return nil, invalid("the JWT's alg is not ES256")

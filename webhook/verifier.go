@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/moneykit/moneykit-go/gen"
@@ -31,6 +32,7 @@ var (
 // it caches MoneyKit's public keys.
 type Verifier struct {
 	keys    *keyCache
+	last    atomic.Pointer[tokenHeader] // of the last valid token
 	maxBody int64
 	logger  *slog.Logger // nil: no logging
 	now     func() time.Time
@@ -171,7 +173,7 @@ func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) 
 	if err != nil {
 		return nil, invalid("%v", err)
 	}
-	token, err := check(params.MoneyKitSignature, body, v.now())
+	token, err := check(params.MoneyKitSignature, body, v.now(), v.last.Load())
 	if err != nil {
 		return nil, err
 	}
@@ -182,6 +184,7 @@ func (v *Verifier) Verify(ctx context.Context, header http.Header, body []byte) 
 	if err := token.verify(key); err != nil {
 		return nil, err
 	}
+	v.last.Store(token.header)
 	event, err := decodeEvent(bytes.Clone(body))
 	if err != nil {
 		return nil, err

@@ -232,7 +232,7 @@ func TestOptions(t *testing.T) {
 	t.Parallel()
 	for want, opt := range map[string]Option{
 		"http to mk.example would send": WithBaseURL("http://mk.example"),
-		"must not contain a user name":     WithBaseURL("https://u:hunter2@mk.example"),
+		"must not contain a user name":  WithBaseURL("https://u:hunter2@mk.example"),
 		"WithClientID: the id is empty": WithClientID(""),
 		"WithHTTPClient":                WithHTTPClient(nil),
 		"WithMaxBodySize: 0":            WithMaxBodySize(0),
