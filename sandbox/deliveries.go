@@ -31,6 +31,7 @@ const (
 // A DeliveryState is how far a delivery has come.
 type DeliveryState string
 
+// The states of a delivery.
 const (
 	DeliveryPending   DeliveryState = "pending"   // an attempt is under way or will be made
 	DeliveryDelivered DeliveryState = "delivered" // the response was 2xx

@@ -11,6 +11,7 @@ import (
 	"github.com/moneykit/moneykit-go/api"
 	"github.com/moneykit/moneykit-go/gen"
 	"github.com/moneykit/moneykit-go/sandbox"
+	"github.com/moneykit/moneykit-go/webhook"
 )
 
 // From credentials to a link.
@@ -89,6 +90,32 @@ func ExampleSandbox_Requests() {
 	// token 201
 	// create_link_session 201
 	// Bearer [redacted]
+}
+
+// A handler is tested with a signed request, which needs no delivery.
+func ExampleSandbox_NewEvent() {
+	sb := sandbox.New()
+	server := httptest.NewServer(sb) // serves the keys
+	defer server.Close()
+	verifier, err := webhook.NewVerifier(webhook.WithBaseURL(server.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler := webhook.Handler(verifier, func(_ context.Context, e *webhook.Event) error {
+		fmt.Println(e.Type, e.LinkID, e.LinkTags)
+		return nil
+	})
+
+	event, err := sb.NewEvent("/moneykit/webhook", gen.LinkStateChangedWebhook{LinkID: "mk_1", LinkTags: []string{"attempt:42"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	response := httptest.NewRecorder()
+	handler.ServeHTTP(response, event)
+	fmt.Println(response.Code)
+	// Output:
+	// link.state_changed mk_1 [attempt:42]
+	// 204
 }
 
 // exampleClient returns a client of sb at baseURL.

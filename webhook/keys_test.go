@@ -406,9 +406,9 @@ func TestFetchTimeout(t *testing.T) {
 		}
 		verify(10*time.Second, 1)
 		verify(10*time.Second, 1)
-		time.Sleep(time.Until(start.Add(5*time.Minute - 1)))
+		<-time.After(time.Until(start.Add(5*time.Minute - 1)))
 		verify(5*time.Minute-1, 1)
-		time.Sleep(1)
+		<-time.After(1)
 		verify(5*time.Minute+10*time.Second, 2)
 	})
 }
