@@ -134,7 +134,7 @@ func ClientCredentials(clientID, clientSecret string, opts ...Option) (*Source, 
 		return nil, fmt.Errorf("moneykit: auth: %w", err)
 	}
 	e := endpoint{conf: &o.conf, client: client, redactor: redactorOf(clientID, clientSecret)}
-	return &Source{fetch: e.fetch, clientID: clientID, tokenURL: o.conf.TokenURL, endpoint: transport.HostPath(u),
+	return &Source{fetch: e.fetch, clientID: clientID, tokenURL: o.conf.TokenURL, scopes: o.conf.Scopes, endpoint: transport.HostPath(u),
 		insecureHTTP: o.insecureHTTP}, nil
 }
 

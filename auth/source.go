@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,8 +32,10 @@ const (
 // program.
 type Source struct {
 	fetch        func(context.Context) (*Token, error)
+	forget       func(*Token) // makes fetch forget a rejected token too; may be nil
 	clientID     string
 	tokenURL     string
+	scopes       []string
 	endpoint     string // host and path of tokenURL, for errors
 	insecureHTTP bool
 
@@ -61,8 +64,12 @@ func StaticToken(accessToken string) *Source {
 
 // FromTokenSource returns a Source that takes its tokens from ts and caches each until its Expiry. One that has
 // expired already is used once. ts is called by one goroutine at a time, and a panic in it becomes an error.
+//
+// A ts with a cache of its own can have a method Invalidate(*oauth2.Token). [Source.Invalidate] calls it once for each
+// rejected token, before ts is asked for another one. It gets access token and expiry, must not block or use the Source,
+// and may be called while Token runs.
 func FromTokenSource(ts oauth2.TokenSource) *Source {
-	return &Source{fetch: func(context.Context) (*Token, error) {
+	s := &Source{fetch: func(context.Context) (*Token, error) {
 		if ts == nil {
 			return nil, errors.New("FromTokenSource: the token source is nil")
 		}
@@ -77,6 +84,12 @@ func FromTokenSource(ts oauth2.TokenSource) *Source {
 		e.Code, e.Message = "", "" // they may repeat a secret that is not known here
 		return nil, e
 	}}
+	if cache, ok := ts.(interface{ Invalidate(*oauth2.Token) }); ok {
+		s.forget = func(tok *Token) {
+			cache.Invalidate(&oauth2.Token{AccessToken: tok.Value(), TokenType: "Bearer", Expiry: tok.expires})
+		}
+	}
+	return s
 }
 
 // Token returns the cached token, or fetches one. It waits no longer than ctx; the fetch goes on for other callers and
@@ -113,8 +126,13 @@ func (s *Source) Token(ctx context.Context) (*Token, error) {
 // Invalidate forgets tok, which a server rejected, if it is still the cached token. However many callers invalidate
 // one token, it costs one fetch.
 func (s *Source) Invalidate(tok *Token) {
-	if s != nil && tok != nil {
-		s.cached.CompareAndSwap(tok, nil)
+	if s == nil || tok == nil || s.cached.Load() != tok {
+		return
+	}
+	s.mu.Lock() // so that no fetch starts before forget has returned
+	defer s.mu.Unlock()
+	if s.cached.CompareAndSwap(tok, nil) && s.forget != nil {
+		s.forget(tok)
 	}
 }
 
@@ -153,6 +171,14 @@ func (s *Source) TokenURL() string {
 		return ""
 	}
 	return s.tokenURL
+}
+
+// Scopes returns what [WithScopes] has set.
+func (s *Source) Scopes() []string {
+	if s == nil {
+		return nil
+	}
+	return slices.Clone(s.scopes)
 }
 
 // String names the token endpoint.

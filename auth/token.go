@@ -55,6 +55,14 @@ func (t *Token) Value() string {
 	return (*t.header)[len(bearer):]
 }
 
+// Expiry returns when the token expires, and the zero time for one that does not.
+func (t *Token) Expiry() time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.expires
+}
+
 // SetAuthHeader sets the Authorization header of r.
 func (t *Token) SetAuthHeader(r *http.Request) {
 	if t == nil || t.header == nil {
