@@ -8,7 +8,7 @@ SHELL := /bin/bash
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 # The modules of go.work, from the root. The root alone and test/ are built with GOWORK=off.
-WORKSPACE := ./... ./sandbox/... ./examples/...
+WORKSPACE := ./... ./sandbox/... ./sharedtoken/... ./examples/...
 
 include test/tools.mk
 
@@ -24,10 +24,11 @@ demo: ## Link a bank account in the sandbox, or at MONEYKIT_URL if it is set
 	@echo "Building the demo. The first build takes about half a minute."
 	@go run ./examples/quickstart
 
-test: ## Test the packages that users import: the client and the sandbox
+test: ## Test the packages that users import: the client, the shared token and the sandbox
 	$(if $(RACE),,@echo "No C compiler: testing without the race detector.")
 	GOWORK=off go test $(RACE) ./...
 	cd sandbox && go test $(RACE) ./...
+	cd sharedtoken && go test $(RACE) ./...
 
 test-all: test allocs test-examples test-tools ## Test the examples and what is in test/ too
 

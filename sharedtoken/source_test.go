@@ -1,0 +1,416 @@
+package sharedtoken
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/moneykit/moneykit-go/auth"
+)
+
+func TestOneFetchForAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, e := &memoryStore{}, newEndpoint()
+		processes := fleet(t, 200, st, e)
+		start := time.Now()
+		values, failures := tokens(t, processes)
+		if failures != nil || !maps.Equal(values, map[string]int{"access-1": 200}) {
+			t.Errorf("got %v, %v", values, failures)
+		}
+		if d := time.Since(start); d > time.Second {
+			t.Errorf("the last process waited %v", d)
+		}
+		// Two hours of calls, with a renewal each.
+		callFor(t, processes, 2*time.Hour)
+		if issued, rejected := e.counts(); issued != 3 || rejected != 0 {
+			t.Errorf("%d token requests, and %d more failed; want 3", issued, rejected)
+		}
+		if perToken := float64(st.requests) / 3 / 200; perToken > 4 {
+			t.Errorf("a process sent %.1f requests to the store for a token", perToken)
+		}
+	})
+}
+
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.latency = 0
+		tok, err := newShared(t, &memoryStore{}, e).Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left := time.Until(tok.Expiry); tok.Type() != "Bearer" || left <= time.Hour-spread || left > time.Hour {
+			t.Errorf("a %s token expires in %v, want at most %v less than an hour", tok.Type(), left, spread)
+		}
+		// One without expires_in is stored too.
+		e.lifetime = 0
+		st := &memoryStore{}
+		for range 2 {
+			if tok, err := newShared(t, st, e).Token(); err != nil || tok.AccessToken != "access-2" || !tok.Expiry.IsZero() {
+				t.Errorf("got %+v, %v", tok, err)
+			}
+		}
+	})
+}
+
+// A short lifetime has renewals of its own scale.
+func TestShortLifetime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.lifetime = time.Minute
+		callFor(t, fleet(t, 50, &memoryStore{}, e), 10*time.Minute)
+		if issued, _ := e.counts(); issued < 10 || issued > 25 {
+			t.Errorf("%d token requests in ten minutes for tokens of one", issued)
+		}
+	})
+}
+
+func TestHolderDies(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, e := &memoryStore{}, newEndpoint()
+		if dead, err := st.load(t.Context(), query{owner: "dead"}); err != nil || !dead.locked {
+			t.Fatal("no lock", err)
+		}
+		start := time.Now()
+		if values, failures := tokens(t, fleet(t, 100, st, e)); failures != nil || len(values) != 1 {
+			t.Errorf("got %v, %v", values, failures)
+		}
+		if d := time.Since(start); d < lockTTL || d > lockTTL+2*time.Second {
+			t.Errorf("the processes waited %v", d)
+		}
+		if issued, _ := e.counts(); issued != 1 {
+			t.Errorf("%d token requests", issued)
+		}
+	})
+}
+
+// slowFirst delays the first request.
+type slowFirst struct {
+	*endpoint
+	delay time.Duration
+	slept bool
+}
+
+func (s *slowFirst) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !s.slept {
+		s.slept = true
+		time.Sleep(s.delay) //nolint:forbidigo // in a bubble
+	}
+	return s.endpoint.RoundTrip(req)
+}
+
+// A process that was stopped while it fetched does not replace the token of the one that took over.
+func TestLateHolder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, e := &memoryStore{}, newEndpoint()
+		late := newShared(t, st, &slowFirst{endpoint: e, delay: 20 * time.Second})
+		done := make(chan *oauth2.Token)
+		go func() {
+			tok, _ := late.Token()
+			done <- tok
+		}()
+		synctest.Wait()
+		other := newShared(t, st, e)
+		first, err := other.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := <-done
+		if own == nil || own.AccessToken == first.AccessToken {
+			t.Fatalf("the late process got %v", own)
+		}
+		for _, p := range []*Source{newShared(t, st, e), late} {
+			if tok, err := p.Token(); err != nil || tok.AccessToken != first.AccessToken {
+				t.Errorf("got %v, %v, want the token of the process that took over", tok, err)
+			}
+		}
+		if left := time.Until(own.Expiry); left > 2*recheck {
+			t.Errorf("the late process comes back in %v", left)
+		}
+	})
+}
+
+func TestInvalidate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, e := &memoryStore{}, newEndpoint()
+		processes := fleet(t, 100, st, e)
+		tokens(t, processes)
+		for _, p := range processes {
+			tok, _ := p.Token(t.Context())
+			p.Invalidate(tok)
+		}
+		if values, failures := tokens(t, processes); failures != nil || !maps.Equal(values, map[string]int{"access-2": 100}) {
+			t.Errorf("got %v, %v", values, failures)
+		}
+		if issued, _ := e.counts(); issued != 2 || st.removed != 1 {
+			t.Errorf("%d token requests, and %d tokens removed from the store", issued, st.removed)
+		}
+		// One process that has never heard of the new token, and one that is not asked about its own.
+		s := newShared(t, st, e)
+		s.Invalidate(nil)
+		s.Invalidate(&oauth2.Token{AccessToken: "access-2"})
+		if tok, err := s.Token(); err != nil || tok.AccessToken != "access-2" {
+			t.Errorf("got %v, %v", tok, err)
+		}
+		s.Invalidate(&oauth2.Token{AccessToken: "access-1"})
+		if tok, err := s.Token(); err != nil || tok.AccessToken != "access-2" {
+			t.Errorf("got %v, %v", tok, err)
+		}
+	})
+}
+
+func TestFailureIsShared(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusUnauthorized, http.StatusServiceUnavailable} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				e := newEndpoint()
+				e.status = status
+				processes := fleet(t, 100, &memoryStore{}, e)
+				_, failures := tokens(t, processes)
+				if len(failures) != 100 {
+					t.Fatalf("%d failures", len(failures))
+				}
+				for _, err := range failures {
+					var failed *auth.Error
+					if !errors.As(err, &failed) || failed.StatusCode != status || failed.Code != fmt.Sprint("code-", status) ||
+						failed.Message != fmt.Sprint("message ", status) || failed.RetryAfter <= 0 {
+						t.Fatalf("got %v", err)
+					}
+				}
+				if _, rejected := e.counts(); rejected != 1 {
+					t.Errorf("%d token requests failed, want 1 for all", rejected)
+				}
+				for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(time.Second) { //nolint:forbidigo // in a bubble
+					tokens(t, processes)
+				}
+				if _, rejected := e.counts(); rejected > 31 {
+					t.Errorf("%d token requests failed within a minute", rejected)
+				}
+				e.set(func(e *endpoint) { e.status = 0 })
+				time.Sleep(90 * time.Second) //nolint:forbidigo // in a bubble
+				if values, failures := tokens(t, processes); failures != nil || len(values) != 1 {
+					t.Errorf("afterwards: %v, %v", values, failures)
+				}
+			})
+		})
+	}
+}
+
+// While the token is valid, nobody notices that it cannot be renewed.
+func TestRenewalFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		processes := fleet(t, 50, &memoryStore{}, e)
+		callFor(t, processes, 56*time.Minute)
+		e.set(func(e *endpoint) { e.status = http.StatusServiceUnavailable })
+		callFor(t, processes, 3*time.Minute)
+		if _, rejected := e.counts(); rejected == 0 || rejected > 60 {
+			t.Errorf("%d token requests failed", rejected)
+		}
+		e.set(func(e *endpoint) { e.status = 0 })
+		callFor(t, processes, 2*time.Minute)
+		if issued, _ := e.counts(); issued != 2 {
+			t.Errorf("%d token requests", issued)
+		}
+	})
+}
+
+type unreachable struct{}
+
+func (unreachable) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("no route to host")
+}
+
+// A process that cannot reach the token endpoint does not stop the others.
+func TestFailureOfOneProcess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, e := &memoryStore{}, newEndpoint()
+		broken := newShared(t, st, unreachable{})
+		if _, err := broken.Token(); err == nil || !strings.Contains(err.Error(), "no route to host") {
+			t.Fatalf("got %v", err)
+		}
+		start := time.Now()
+		if values, failures := tokens(t, fleet(t, 10, st, e)); failures != nil || len(values) != 1 || time.Since(start) > time.Second {
+			t.Errorf("after %v: %v, %v", time.Since(start), values, failures)
+		}
+		if tok, err := broken.Token(); err != nil || tok.AccessToken != "access-1" {
+			t.Errorf("the broken process got %v, %v", tok, err)
+		}
+	})
+}
+
+func TestStoreDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, e := &memoryStore{down: true}, newEndpoint()
+		processes := fleet(t, 100, st, e)
+		values, failures := tokens(t, processes)
+		if failures != nil || len(values) != 100 {
+			t.Fatalf("got %d tokens, %v", len(values), failures)
+		}
+		callFor(t, processes, 10*time.Minute)
+		if issued, _ := e.counts(); issued != 100 {
+			t.Errorf("%d token requests, want one of each process", issued)
+		}
+		// It comes back empty: it gets one of the tokens, and the others take that.
+		st.change(false)
+		callFor(t, processes, 2*recheck)
+		if values, _ := tokens(t, processes); len(values) != 1 {
+			t.Errorf("%d tokens in use", len(values))
+		}
+		if issued, _ := e.counts(); issued != 100 {
+			t.Errorf("%d more token requests", issued-100)
+		}
+	})
+}
+
+// A process keeps the shared token while the store is down, and needs its own only near the end.
+func TestStoreFailsLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, e := &memoryStore{}, newEndpoint()
+		processes := fleet(t, 100, st, e)
+		callFor(t, processes, time.Minute)
+		st.change(true)
+		callFor(t, processes, 58*time.Minute)
+		if issued, _ := e.counts(); issued != 1 {
+			t.Errorf("%d token requests while the token was valid", issued)
+		}
+		callFor(t, processes, 2*time.Minute)
+		if issued, rejected := e.counts(); issued != 101 || rejected != 0 {
+			t.Errorf("%d token requests, and %d failed; want one more of each process", issued, rejected)
+		}
+	})
+}
+
+// A token of its own that the API rejects is not published.
+func TestOwnTokenIsRejected(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, e := &memoryStore{down: true}, newEndpoint()
+		s := newShared(t, st, e)
+		own, err := s.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Invalidate(own)
+		st.change(false)
+		for _, p := range []*Source{s, newShared(t, st, e)} {
+			if tok, err := p.Token(); err != nil || tok.AccessToken != "access-2" {
+				t.Errorf("got %v, %v", tok, err)
+			}
+		}
+	})
+}
+
+// Each bubble is a process with a clock of its own. They share a store with another one.
+func TestClocksDiffer(t *testing.T) {
+	t.Parallel()
+	st, e := &memoryStore{clock: time.Date(2000, 1, 1, 3, 0, 0, 0, time.UTC)}, newEndpoint()
+	e.latency = 0
+	for _, ahead := range []time.Duration{7 * time.Minute, 0, 14 * time.Minute, 26 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(ahead) //nolint:forbidigo // in a bubble
+			tok, err := newShared(t, st, e).Token()
+			if err != nil || tok.AccessToken != "access-1" {
+				t.Fatalf("%v ahead: got %v, %v", ahead, tok, err)
+			}
+			if left := time.Until(tok.Expiry); left <= time.Hour-spread || left > time.Hour {
+				t.Errorf("%v ahead: the token expires in %v", ahead, left)
+			}
+		})
+	}
+	st.clock = st.clock.Add(58 * time.Minute)
+	synctest.Test(t, func(t *testing.T) {
+		if tok, err := newShared(t, st, e).Token(); err != nil || tok.AccessToken != "access-2" {
+			t.Errorf("got %v, %v, want a new token", tok, err)
+		}
+	})
+}
+
+func TestUnreadableValue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for name, value := range map[string]func(*Source) string{
+			"garbage": func(*Source) string { return "garbage" },
+			"a failure": func(s *Source) string {
+				v, _ := s.sealer.seal(record{Failure: &failure{StatusCode: 401}})
+				return v
+			},
+			"an old token": func(s *Source) string {
+				v, _ := s.sealer.seal(record{AccessToken: "old", Lifetime: time.Hour, Expires: time.Now().UnixMilli()})
+				return v
+			},
+		} {
+			st, e := &memoryStore{}, newEndpoint()
+			s := newShared(t, st, e)
+			st.set(&st.token, value(s), 24*time.Hour)
+			for range 2 {
+				if tok, err := s.Token(); err != nil || tok.AccessToken != "access-1" {
+					t.Errorf("%s: got %v, %v", name, tok, err)
+				}
+				s = newShared(t, st, e)
+			}
+		}
+	})
+}
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	if _, err := New(nil, clientID, clientSecret); err == nil || !strings.Contains(err.Error(), "Redis client is nil") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := newSource(clientID, ""); err == nil || !strings.Contains(err.Error(), "client secret is empty") {
+		t.Errorf("got %v", err)
+	}
+	var none *Source
+	for _, s := range []*Source{none, {}} {
+		if _, err := s.Token(); err == nil || !strings.Contains(err.Error(), "make it with New") {
+			t.Errorf("got %v", err)
+		}
+		s.Invalidate(&oauth2.Token{AccessToken: "x"})
+	}
+}
+
+func TestNoSecretIsPrinted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := &memoryStore{}
+		s := newShared(t, st, newEndpoint())
+		if _, err := s.Token(); err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprintf("%v %+v %#v %s", s, s, s, s.String())
+		data, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := text + string(data) + s.sealer.name + st.token.value
+		for _, secret := range []string{clientSecret, "access-1", clientID} {
+			if strings.Contains(shown, secret) {
+				t.Errorf("%q is in %q", secret, shown)
+			}
+		}
+		if text != strings.TrimSpace(strings.Repeat("sharedtoken.Source ", 4)) {
+			t.Errorf("prints as %s", text)
+		}
+	})
+}

@@ -1,0 +1,83 @@
+package sharedtoken
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestMemoryStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		testStore(t, func() store { return &memoryStore{} }, func(d time.Duration) { time.Sleep(d) }) //nolint:forbidigo // in a bubble
+	})
+}
+
+// testStore compares a store with what the interface says. wait lets time pass for it.
+func testStore(t *testing.T, empty func() store, wait func(time.Duration)) {
+	t.Helper()
+	ctx := t.Context()
+	load := func(s store, q query, token, lock string, locked bool) {
+		t.Helper()
+		got, err := s.load(ctx, q)
+		if err != nil || got.token != token || got.lock != lock || got.locked != locked {
+			t.Errorf("load(%+v) = %+v, %v, want %q, %q, %v", q, got, err, token, lock, locked)
+		}
+		if got.now.IsZero() {
+			t.Error("no time")
+		}
+	}
+	save := func(s store, owner, token string, ttl time.Duration, want bool) {
+		t.Helper()
+		if got, err := s.save(ctx, owner, token, ttl); err != nil || got != want {
+			t.Errorf("save(%q, %q) = %v, %v, want %v", owner, token, got, err, want)
+		}
+	}
+	release := func(s store, owner, failure string, ttl time.Duration) {
+		t.Helper()
+		if err := s.release(ctx, owner, failure, ttl); err != nil {
+			t.Errorf("release(%q): %v", owner, err)
+		}
+	}
+
+	s := empty()
+	load(s, query{owner: "a"}, "", "a", true)
+	load(s, query{owner: "b"}, "", "a", false)
+	save(s, "b", "token-b", time.Hour, false) // the lock is another's
+	save(s, "a", "token-a", time.Hour, true)
+	load(s, query{owner: "b"}, "token-a", "", false)
+	save(s, "a", "late", time.Hour, false) // the lock is gone, and there is a token
+	load(s, query{owner: "b", due: "other"}, "token-a", "", false)
+	load(s, query{owner: "b", due: "token-a"}, "token-a", "b", true)
+	load(s, query{owner: "c", due: "token-a"}, "token-a", "b", false)
+	save(s, "b", "token-b", time.Hour, true)
+	load(s, query{owner: "c", rejected: "token-a", due: "token-a"}, "token-b", "", false)
+	load(s, query{owner: "c", rejected: "token-b"}, "", "c", true)
+	load(s, query{owner: "d", rejected: "token-b"}, "", "c", false)
+
+	release(s, "d", "", 0) // not its lock
+	load(s, query{owner: "d"}, "", "c", false)
+	release(s, "c", "", 0)
+	load(s, query{owner: "d"}, "", "d", true)
+	release(s, "d", "failed", time.Hour)
+	load(s, query{owner: "e"}, "", "failed", false)
+	release(s, "d", "", 0)
+	load(s, query{owner: "e"}, "", "failed", false)
+
+	s = empty()
+	save(s, "nobody", "published", time.Hour, true) // no lock and no token
+	load(s, query{owner: "a"}, "published", "", false)
+
+	// Everything expires.
+	s = empty()
+	load(s, query{owner: "dead"}, "", "dead", true)
+	wait(lockTTL)
+	load(s, query{owner: "a"}, "", "a", true)
+	release(s, "a", "failed", 20*time.Millisecond)
+	wait(20 * time.Millisecond)
+	load(s, query{owner: "b"}, "", "b", true)
+	save(s, "b", "token-b", 20*time.Millisecond, true)
+	load(s, query{owner: "c"}, "token-b", "", false)
+	wait(20 * time.Millisecond)
+	load(s, query{owner: "c"}, "", "c", true)
+}
