@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,13 +144,16 @@ var (
 	warningLine   = regexp.MustCompile(`(?m)^.*(?:\bWARN(?:ING)?\b|\bERROR\b|\b[Ww]arnings?\b|⚠).*$`)
 )
 
-// readGenerator finds the generator's name and its warnings in the output of generate.sh.
+// readGenerator finds the generator's name and its warnings in the output of generate.sh. It returns each warning once:
+// how often OpenAPI Generator repeats one depends on time.
 func readGenerator(output []byte) (name string, warnings []string) {
 	if m := generatorLine.FindSubmatch(output); m != nil {
 		name = string(m[1])
 	}
 	for _, line := range warningLine.FindAll(output, -1) {
-		warnings = append(warnings, strings.TrimSpace(string(line)))
+		if warning := strings.TrimSpace(string(line)); !slices.Contains(warnings, warning) {
+			warnings = append(warnings, warning)
+		}
 	}
 	return name, warnings
 }

@@ -106,7 +106,7 @@ func runGenerators(ctx context.Context, cache string, update bool, out io.Writer
 	if update {
 		return os.WriteFile(pageFile, filled, 0o644)
 	}
-	return errors.New("the table of generators in docs/other-languages.md differs: run make generators UPDATE=1")
+	return fmt.Errorf("the table of generators in docs/other-languages.md differs: run make generators UPDATE=1\n%s", table(results))
 }
 
 func table(results []result) string {

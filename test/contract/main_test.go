@@ -29,7 +29,8 @@ func TestReadGenerator(t *testing.T) {
 	t.Parallel()
 	for output, want := range map[string]int{
 		"generator: g 1\n[main] INFO o.o.c.TemplateManager - writing file /model/Error.java\n": 0,
-		"generator: g 1\nWarningless\n": 0,
+		"generator: g 1\nWarningless\n":            0,
+		"generator: g 1\nWARN twice\nWARN twice\n": 1,
 		"generator: g 1\n[main] WARN  o.o.codegen.utils.ModelUtils - Failed to get the schema name\n": 1,
 		"generator: g 1\nWarning(s) encountered while generating.\nWARNING parsing POST\n":            2,
 		"generator: g 1\n⚠  ambiguous\nERROR\tno\n":                                                   2,
