@@ -1,5 +1,5 @@
 # What a release is made of, and the files that only a host of repositories or a container engine reads.
-.PHONY: lint-files
+.PHONY: api-page lint-files
 
 RELEASE_TOOLS := .cache/bin/actionlint .cache/bin/gorelease
 LINT := .cache/lint/bin
@@ -17,3 +17,6 @@ $(LINT)/hadolint: tools/lint/requirements.txt
 lint-files: $(RELEASE_TOOLS) $(LINT)/hadolint ### Check the container files, workflows and issue forms
 	$(LINT)/hadolint examples/container/Containerfile
 	$(LINT)/check-jsonschema --builtin-schema vendor.compose-spec examples/container/compose.yaml
+
+api-page: ### Write docs/LinkSessionApi.md from the contract and the Example functions of api
+	cd test && GOWORK=off go run ./apidoc
