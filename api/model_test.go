@@ -220,9 +220,13 @@ func (s *modelServer) check(t *testing.T, ctx context.Context, client *api.Clien
 	return want
 }
 
-// everySequence checks every sequence of up to 4 faults. One that ends a call is not continued: what would come next never
+// everySequence checks every sequence of up to 4 faults, with -short of up to 3. One that ends a call is not continued: what would come next never
 // arrives.
 func (s *modelServer) everySequence(t *testing.T, client *api.Client, op string, http2 bool, maxAttempts int, anotherToken bool) (checked int) {
+	longest := 4
+	if testing.Short() {
+		longest = 3
+	}
 	var extend func(faults []fault)
 	extend = func(faults []fault) {
 		if t.Failed() && checked > 2000 {
@@ -230,7 +234,7 @@ func (s *modelServer) everySequence(t *testing.T, client *api.Client, op string,
 		}
 		checked++
 		want := s.check(t, t.Context(), client, op, http2, faults, maxAttempts, anotherToken)
-		if len(faults) == 4 || want.requests <= len(faults) {
+		if len(faults) == longest || want.requests <= len(faults) {
 			return
 		}
 		for _, f := range modelFaults {

@@ -1,5 +1,8 @@
 # What make test-all, make check and CI run, one by one.
-.PHONY: allocs test-examples test-tools vet tidy generated lint spec-lint consumer add-operation fuzz soak vuln mutation
+.PHONY: test-model allocs test-examples test-tools vet tidy generated lint spec-lint consumer add-operation fuzz soak vuln mutation
+
+test-model: ### Test every sequence of up to four faults; make test tests up to three
+	GOWORK=off go test $(RACE) -run '^TestModel$$' ./api
 
 allocs: ### Test how much a call allocates, which the race detector would change
 	go test -run '^TestAllocs$$' ./api ./auth

@@ -10,23 +10,30 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 )
 
-// The program, built and run: the flow over HTTP with what it printed, then a signal.
+// asProgram is set in the environment of this test when it runs as the program.
+const asProgram = "RUN_AS_MONEYKIT_SANDBOX"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// The program in a process of its own: the flow over HTTP with what it printed, then a signal.
 func TestProgram(t *testing.T) {
 	t.Parallel()
-	program := filepath.Join(t.TempDir(), "moneykit-sandbox")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command(program, "-addr", "127.0.0.1:0", "-client-id", "my id", "-client-secret", "it's $ecret")
+			cmd := exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-client-id", "my id", "-client-secret", "it's $ecret")
+			cmd.Env = append(os.Environ(), asProgram+"=1")
 			var logged bytes.Buffer
 			cmd.Stderr = &logged
 			stdout, err := cmd.StdoutPipe()
