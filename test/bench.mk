@@ -10,7 +10,7 @@ bench: bench-peers ## Compare the client with code written by hand and with othe
 	$(COMPARE) -binary ../.cache/bench/peers.test -bench Calls
 	cd test && GOWORK=off go test -c -o ../.cache/bench/own.test ./bench
 	@printf '\na cached token\n'
-	$(COMPARE) -binary ../.cache/bench/own.test -bench Token -yardstick x-oauth2
+	$(COMPARE) -binary ../.cache/bench/own.test -bench Token -baseline x-oauth2
 	@echo
 	test/bench/importcost
 

@@ -9,8 +9,8 @@ import (
 func TestInputs(t *testing.T) {
 	t.Parallel()
 	for _, contender := range harness.Own {
-		if name, refused, err := harness.Refused(contender); err != nil || refused != nil {
-			t.Errorf("%s refuses %v (%v), and MoneyKit sends it", name, refused, err)
+		if name, rejected, err := harness.Rejected(contender); err != nil || rejected != nil {
+			t.Errorf("%s rejects %v (%v), and MoneyKit sends it", name, rejected, err)
 		}
 	}
 }

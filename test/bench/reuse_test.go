@@ -16,8 +16,8 @@ import (
 	"github.com/moneykit/moneykit-go/gen"
 )
 
-// answers are a success and every kind of answer that is none. Each must leave its connection fit for the next call.
-var answers = []struct {
+// responses are a success and every kind of failure. After each, the connection must be reused.
+var responses = []struct {
 	status int
 	header http.Header
 	body   string
@@ -60,7 +60,7 @@ func TestConnectionsAreReused(t *testing.T) {
 					together.Done()
 					together.Wait()
 				}
-				a := answers[n%len(answers)]
+				a := responses[n%len(responses)]
 				for k, v := range a.header {
 					w.Header()[k] = v
 				}
@@ -93,14 +93,14 @@ func TestConnectionsAreReused(t *testing.T) {
 					CustomerUser: gen.LinkSessionCustomerUser{ID: "user-1"}, RedirectURI: "https://yourdomain.com",
 				}, api.WithHTTPInfo(&info))
 				if info.StatusCode == 0 {
-					t.Errorf("no answer: %v", err)
+					t.Errorf("no response: %v", err)
 				}
 			}
 			call() // alone, since many callers at once dial before they know that HTTP/2 needs one connection
 			var all sync.WaitGroup
 			for range tt.callers {
 				all.Go(func() {
-					for range 3 * len(answers) {
+					for range 3 * len(responses) {
 						call()
 					}
 				})

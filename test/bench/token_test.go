@@ -18,7 +18,7 @@ import (
 	"github.com/moneykit/moneykit-go/test/bench/harness"
 )
 
-// endpoint answers token requests in memory, once open is closed.
+// endpoint responds to token requests in memory once open is closed.
 type endpoint struct {
 	requests atomic.Int64
 	open     chan struct{}

@@ -1,4 +1,4 @@
-// Package hand is the yardstick: the two calls of the contract written by hand on net/http and encoding/json, as
+// Package hand is the baseline: the two calls of the contract written by hand on net/http and encoding/json, as
 // someone does who knows both and wants the same safety as package api, that is a token that is cached, a time limit,
 // a capped body, the status looked at first, and errors that keep what the server said. It does not retry.
 package hand
@@ -33,7 +33,7 @@ func New(baseURL string, tokens oauth2.TokenSource, hc *http.Client) *Client {
 	return &Client{baseURL: baseURL, tokens: tokens, http: hc}
 }
 
-// An Error is an answer that is no success.
+// An Error is a response whose status is not 201.
 type Error struct {
 	StatusCode int         `json:"-"`
 	Header     http.Header `json:"-"`
@@ -53,7 +53,7 @@ func (c *Client) CreateLinkSession(ctx context.Context, req *CreateLinkSessionRe
 		return nil, err
 	}
 	if out.LinkSessionToken == "" {
-		return nil, errors.New("moneykit: the answer has no link_session_token")
+		return nil, errors.New("moneykit: the response has no link_session_token")
 	}
 	return &out, nil
 }
@@ -65,7 +65,7 @@ func (c *Client) ExchangeToken(ctx context.Context, req *ExchangeTokenRequest) (
 		return nil, err
 	}
 	if out.Link.LinkID == "" {
-		return nil, errors.New("moneykit: the answer has no link.link_id")
+		return nil, errors.New("moneykit: the response has no link.link_id")
 	}
 	return &out, nil
 }
@@ -101,7 +101,7 @@ func (c *Client) post(ctx context.Context, path string, in, out any) error {
 		return err
 	}
 	if len(body) > maxBody {
-		return fmt.Errorf("moneykit: %d: the answer is longer than %d bytes", res.StatusCode, maxBody)
+		return fmt.Errorf("moneykit: %d: the response is longer than %d bytes", res.StatusCode, maxBody)
 	}
 	if res.StatusCode != http.StatusCreated {
 		e := &Error{StatusCode: res.StatusCode, Header: res.Header, Body: body}

@@ -14,13 +14,13 @@ import (
 	"github.com/moneykit/moneykit-go/test/bench/hand"
 )
 
-// The yardstick must be as safe as it claims to be, or it would be quicker than it should.
+// The baseline must be as safe as it claims to be, or it would be quicker than it should.
 func TestSafety(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name   string
-		answer http.HandlerFunc
-		want   string
+		name     string
+		response http.HandlerFunc
+		want     string
 	}{
 		{"status first", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusBadGateway)
@@ -45,7 +45,7 @@ func TestSafety(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			srv := httptest.NewServer(tt.answer)
+			srv := httptest.NewServer(tt.response)
 			defer srv.Close()
 			c := hand.New(srv.URL, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "t"}), srv.Client())
 			_, err := c.ExchangeToken(context.Background(), &hand.ExchangeTokenRequest{ExchangeableToken: "e"})

@@ -18,11 +18,11 @@ var Goroutines = []int{1, 8, 64}
 // RoundEnv numbers the rounds of a comparison; each starts with another contender.
 const RoundEnv = "MONEYKIT_BENCH_ROUND"
 
-// RefusedKey begins the configuration key under which Benchmark says what a client refuses.
-const RefusedKey = "refused-"
+// RejectedKey is the prefix of the configuration key under which Benchmark prints what a client rejects.
+const RejectedKey = "rejected-"
 
-// Refused returns what a contender does not read, although MoneyKit sends it.
-func Refused(contender Make) (name string, refused []string, err error) {
+// Rejected returns the kinds of response that MoneyKit sends and a contender does not decode.
+func Rejected(contender Make) (name string, rejected []string, err error) {
 	for _, input := range []struct{ base, name string }{
 		{Plain, ""}, {Zoneless, "times without a zone"}, {Unknown, "values that the contract does not list"},
 	} {
@@ -34,14 +34,14 @@ func Refused(contender Make) (name string, refused []string, err error) {
 		switch id, err := c.Exchange(context.Background()); {
 		case err == nil && id == LinkID:
 		case input.base != Plain:
-			refused = append(refused, input.name)
+			rejected = append(rejected, input.name)
 		case err != nil:
 			return "", nil, fmt.Errorf("%s: %w", name, err)
 		default:
 			return "", nil, fmt.Errorf("%s: got link %q", name, id)
 		}
 	}
-	return name, refused, nil
+	return name, rejected, nil
 }
 
 // Benchmark measures both calls, each over three nets, each with every number of callers, and within that one
@@ -53,12 +53,12 @@ func Benchmark(b *testing.B, makes []Make) {
 	}
 	defer stop()
 	for _, contender := range makes {
-		name, refused, err := Refused(contender)
+		name, rejected, err := Rejected(contender)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if refused != nil { // as configuration in the Go benchmark format
-			fmt.Printf("%s%s: %s\n", RefusedKey, name, strings.Join(refused, ", "))
+		if rejected != nil { // as configuration in the Go benchmark format
+			fmt.Printf("%s%s: %s\n", RejectedKey, name, strings.Join(rejected, ", "))
 		}
 	}
 	round, _ := strconv.Atoi(os.Getenv(RoundEnv))

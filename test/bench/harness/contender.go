@@ -23,8 +23,8 @@ const (
 	clientID, clientSecret = "bench-id", "bench-secret"
 )
 
-// A Contender makes the two calls in its own way. Both return what the answer holds, so that nobody wins by not
-// reading it.
+// A Contender makes the two calls in its own way. Both return a value of the response, so that it
+// has to be decoded.
 type Contender struct {
 	Name     string
 	Create   func(context.Context) (linkSessionToken string, err error)
@@ -40,8 +40,8 @@ func Bounded(call func(context.Context) (string, error)) func(context.Context) (
 	}
 }
 
-// Yardstick is the name of the contender that the others are compared with.
-const Yardstick = "hand-written"
+// Baseline is the name of the contender that the others are compared with.
+const Baseline = "hand-written"
 
 // Make makes a contender that calls the API at n.URL + base.
 type Make func(n Net, base string) (Contender, error)
@@ -65,7 +65,7 @@ func (n Net) source() (*auth.Source, error) {
 func Hand(n Net, base string) (Contender, error) {
 	c := hand.New(n.URL+base, n.Tokens(), n.HTTP)
 	return Contender{
-		Name: Yardstick,
+		Name: Baseline,
 		Create: func(ctx context.Context) (string, error) {
 			s, err := c.CreateLinkSession(ctx, &hand.CreateLinkSessionRequest{
 				CustomerUser: hand.CustomerUser{ID: UserID}, RedirectURI: RedirectURI,

@@ -21,7 +21,7 @@ type Net struct {
 	HTTP *http.Client
 }
 
-// Memory answers without a network: what is left is the client's own work.
+// Memory responds without a network, which leaves the client's own work.
 func Memory() Net {
 	return Net{Name: "memory", URL: "https://moneykit.example", HTTP: &http.Client{Transport: memory{}}}
 }
@@ -34,19 +34,19 @@ var jsonHeader = http.Header{"Content-Type": {"application/json"}}
 func (memory) RoundTrip(req *http.Request) (*http.Response, error) {
 	drain(req.Body)
 	req.Body.Close()
-	answer, ok := answers[req.URL.Path]
+	response, ok := responses[req.URL.Path]
 	if !ok {
-		return nil, fmt.Errorf("no answer for %s", req.URL.Path)
+		return nil, fmt.Errorf("no response for %s", req.URL.Path)
 	}
 	header := jsonHeader // shared, since nothing writes to it but auth's transport
-	if answer == token {
+	if response == token {
 		header = jsonHeader.Clone()
 	}
 	return &http.Response{
 		Status: "201 Created", StatusCode: http.StatusCreated,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: header, ContentLength: int64(len(answer)),
-		Body: io.NopCloser(strings.NewReader(answer)), Request: req,
+		Header: header, ContentLength: int64(len(response)),
+		Body: io.NopCloser(strings.NewReader(response)), Request: req,
 	}, nil
 }
 

@@ -1,5 +1,5 @@
-// Package harness is what the clients are measured against: fixed answers, given in memory or over loopback by a process
-// of its own, so that what is counted is the client's work alone.
+// Package harness serves fixed responses to the clients that are measured, in memory or over loopback from a process of
+// its own, so that only the client's work counts.
 package harness
 
 import (
@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// The API answers under three base paths.
+// The base paths of the API.
 const (
-	// Plain answers with what every generator reads.
+	// Plain has responses that every client reads.
 	Plain = "/plain"
-	// Zoneless answers with times as MoneyKit's published samples have them, without a zone.
+	// Zoneless has timestamps without a zone, as MoneyKit's published samples have them.
 	Zoneless = "/zoneless"
-	// Unknown answers with values beyond the contract's enumerations, which are open.
+	// Unknown has enum values that the contract does not list, as MoneyKit may send.
 	Unknown = "/unknown"
 )
 
-// What the answers hold.
+// What the responses contain.
 const (
 	LinkSessionToken = "c2Vzc2lvbi10b2tlbi1leGFtcGxl"
 	LinkID           = "mk_eqkWN34UEoa2NxyALG8pcV"
@@ -42,8 +42,8 @@ const (
 	token = `{"access_token":"YmVuY2gtYWNjZXNzLXRva2VuLW9mLXJlYWxpc3RpYy1sZW5ndGg","token_type":"bearer","expires_in":3600}`
 )
 
-// answers has the 201 of each path. All are POST.
-var answers = map[string]string{
+// responses are the bodies of the 201 responses by path. Every method is POST.
+var responses = map[string]string{
 	"/auth/token":                          token,
 	Plain + "/link-session":                session,
 	Plain + "/link-session/exchange-token": plainLink,
@@ -52,16 +52,16 @@ var answers = map[string]string{
 	Unknown + "/link-session/exchange-token":  strings.ReplaceAll(plainLink, `"moneykit"`, `"newcomer"`),
 }
 
-// serve answers as the API does, once the whole of the request has been read.
+// serve reads the request and sends its response.
 func serve(w http.ResponseWriter, r *http.Request) {
 	drain(r.Body)
-	answer, ok := answers[r.URL.Path]
+	response, ok := responses[r.URL.Path]
 	if !ok || r.Method != http.MethodPost {
 		http.NotFound(w, r)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+	w.Header().Set("Content-Length", strconv.Itoa(len(response)))
 	w.WriteHeader(http.StatusCreated)
-	_, _ = w.Write([]byte(answer))
+	_, _ = w.Write([]byte(response))
 }

@@ -1,5 +1,5 @@
 // Compare runs a compiled benchmark binary for a number of rounds and prints its results as one table, each client
-// beside the yardstick. Within a round the clients run one after the other in each setting, and each round starts with
+// beside the baseline. Within a round the clients run one after the other in each setting, and each round starts with
 // another of them.
 package main
 
@@ -37,10 +37,10 @@ func main() {
 	rounds := flag.Int("rounds", 10, "how many `times` to run it")
 	benchtime := flag.String("benchtime", "100ms", "-test.benchtime of each benchmark")
 	match := flag.String("bench", ".", "-test.bench, which benchmarks to run")
-	yardstick := flag.String("yardstick", harness.Yardstick, "the `client` to compare with")
+	baseline := flag.String("baseline", harness.Baseline, "the `client` to compare with")
 	flag.Parse()
 
-	t := table{refused: map[string]string{}}
+	t := table{rejected: map[string]string{}}
 	for round := range *rounds {
 		fmt.Fprintf(os.Stderr, "\rround %d of %d", round+1, *rounds)
 		out, err := run(*binary, *match, *benchtime, round)
@@ -55,7 +55,7 @@ func main() {
 	if len(t.rows) == 0 {
 		log.Fatalf("compare: no benchmark matches %s", *match)
 	}
-	t.print(os.Stdout, *yardstick)
+	t.print(os.Stdout, *baseline)
 }
 
 func run(binary, match, benchtime string, round int) ([]byte, error) {
@@ -72,8 +72,8 @@ type row struct {
 
 // A table has its rows in the order in which the first round measured their settings.
 type table struct {
-	rows    []*row
-	refused map[string]string // by client, what it does not read although MoneyKit sends it
+	rows     []*row
+	rejected map[string]string // by client, what it does not read although MoneyKit sends it
 }
 
 func (t *table) row(setting, client string) *row {
@@ -114,8 +114,8 @@ func (t *table) read(in io.Reader) error {
 				}
 			}
 			r := t.row(strings.Join(setting, "\t"), client)
-			if refused := rec.GetConfig(harness.RefusedKey + client); refused != "" {
-				t.refused[client] = refused
+			if rejected := rec.GetConfig(harness.RejectedKey + client); rejected != "" {
+				t.rejected[client] = rejected
 			}
 			for _, v := range rec.Values {
 				r.samples[v.Unit] = append(r.samples[v.Unit], v.Value)
@@ -125,8 +125,8 @@ func (t *table) read(in io.Reader) error {
 	return results.Err()
 }
 
-// print prints the table, whose ratios are to the yardstick, with a star where a client is measured on an easier answer than MoneyKit's.
-func (t *table) print(out io.Writer, yardstick string) {
+// print prints the table, whose ratios are to the baseline, with a star where a client is measured with simpler responses than MoneyKit sends.
+func (t *table) print(out io.Writer, baseline string) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, strings.Repeat("\t", strings.Count(t.rows[0].setting, "\t"))+"\tclient\tns\t±\tCPU ns\tB\tallocs\ttime ratio\t95 %\tCPU ratio\t95 %\t")
 	for i, r := range t.rows {
@@ -134,30 +134,30 @@ func (t *table) print(out io.Writer, yardstick string) {
 			fmt.Fprintln(w)
 		}
 		client := r.client
-		if t.refused[client] != "" && strings.Contains(r.setting, "exchange") {
+		if t.rejected[client] != "" && strings.Contains(r.setting, "exchange") {
 			client = "*" + client
 		}
 		ns := median(r.samples[wall])
-		base := t.row(r.setting, yardstick).samples
+		base := t.row(r.setting, baseline).samples
 		fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%.0f\t%.0f\t%.0f\t%s\t%s\t\n", r.setting, client, ns.Center*1e9, ns.PctRangeString(),
 			median(r.samples[cpu]).Center*1e9, median(r.samples[allocated]).Center, median(r.samples[allocs]).Center,
 			ratio(r.samples[wall], base[wall]), ratio(r.samples[cpu], base[cpu]))
 	}
 	w.Flush()
-	for _, client := range slices.Sorted(maps.Keys(t.refused)) {
-		fmt.Fprintf(out, "* %s refuses %s, so the answer here has none.\n", client, t.refused[client])
+	for _, client := range slices.Sorted(maps.Keys(t.rejected)) {
+		fmt.Fprintf(out, "* %s rejects %s, so its responses here have none.\n", client, t.rejected[client])
 	}
 }
 
 // ratio returns two cells: the median of the rounds' ratios, so that a round that ran slowly does not count against
 // anyone, and where it is with 95 % confidence.
-func ratio(values, yardstick []float64) string {
-	if len(values) != len(yardstick) {
+func ratio(values, baseline []float64) string {
+	if len(values) != len(baseline) {
 		return "\t"
 	}
 	ratios := make([]float64, len(values))
 	for i := range values {
-		ratios[i] = values[i] / yardstick[i]
+		ratios[i] = values[i] / baseline[i]
 	}
 	m := median(ratios)
 	return fmt.Sprintf("%.2f\t%.2f–%.2f", m.Center, m.Lo, m.Hi)

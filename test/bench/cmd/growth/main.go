@@ -66,7 +66,7 @@ func run(out string, each time.Duration) error {
 		}
 		a := curve{name: net.name, color: net.color}
 		b := curve{name: net.name + ", by hand", color: net.color, dashed: true}
-		for _, n := range goroutines { // one after the other, so that both meet the machine in the same mood
+		for _, n := range goroutines { // one after the other
 			for _, c := range []struct {
 				*curve
 				harness.Contender
@@ -134,7 +134,7 @@ func measure(do func(context.Context) (string, error), goroutines int, each time
 	slices.Sort(rates)
 	runtime.ReadMemStats(&after)
 	allocated := float64(after.TotalAlloc-before.TotalAlloc) / float64(max(calls.Load()-began, 1))
-	runtime.GC() // with the callers at work, so that what they hold counts and what they left does not
+	runtime.GC() // with the callers at work, so that only live memory counts
 	runtime.ReadMemStats(&after)
 	cancel()
 	all.Wait()
