@@ -16,11 +16,11 @@ import (
 	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
-// An attempt is the gen.HttpRequestDoer of one call: it sends the request of each attempt once and judges the result.
-type attempt struct {
+// A doer is the gen.HttpRequestDoer of one call: it sends the request of each attempt once and judges the result.
+type doer struct {
 	settings
 	client     *Client
-	generated  gen.Client // sends through the attempt
+	generated  gen.Client // sends through the doer
 	op         string
 	idempotent bool
 	secret     string
@@ -28,75 +28,81 @@ type attempt struct {
 	decode     func(body []byte) (ok bool, err error)
 	ownInfo    HTTPInfo // for callers who pass none
 
-	sent
+	lastAttempt
 }
 
-// sent is what is known of the latest attempt.
-type sent struct {
-	start         time.Time
-	request       *http.Request // nil if none was sent
-	authorization string
-	upload        *upload        // nil if the operation is idempotent
-	processed     bool           // without a response: the server may have processed the request
-	response      *http.Response // nil if there was none
-	body          []byte
-	readErr       error // why the body is not complete
+type lastAttempt struct {
+	start          time.Time
+	request        *http.Request // nil if none was sent
+	authorization  string
+	upload         *upload        // nil if the operation is idempotent
+	maybeProcessed bool           // without a response: the server may have processed the request
+	response       *http.Response // nil if there was none
+	body           []byte
+	readErr        error // why the body is not complete
 }
 
 const bearerPrefix = "Bearer "
 
-var _ gen.HttpRequestDoer = (*attempt)(nil)
+var _ gen.HttpRequestDoer = (*doer)(nil)
 
 // errSameToken is returned by Do instead of sending a token that was rejected already.
 var errSameToken = errors.New("there is no other token")
 
-func (a *attempt) reset() { a.sent = sent{} }
-
 // Do sends r once, through the Transport: an http.Client would do no more than to follow redirects.
-func (a *attempt) Do(r *http.Request) (*http.Response, error) {
-	a.authorization = r.Header.Get("Authorization")
-	if a.rejected != "" && a.authorization == a.rejected {
+func (d *doer) Do(r *http.Request) (*http.Response, error) {
+	d.authorization = r.Header.Get("Authorization")
+	if d.rejected != "" && d.authorization == d.rejected {
 		return nil, errSameToken
 	}
-	if err := transport.CheckScheme(r.URL, a.client.insecureHTTP); err != nil { // an editor may have changed it
+	if err := transport.CheckScheme(r.URL, d.client.insecureHTTP); err != nil { // an editor may have changed it
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.timeout)
+	parent := r.Context()
+	ctx, cancel := context.WithTimeout(parent, d.timeout)
 	defer cancel()
 	if ctx.Err() != nil { // not every transport looks
-		return nil, transport.ContextError(ctx)
+		return nil, d.withContextError(ctx, parent, ctx.Err())
 	}
-	if !a.idempotent {
-		a.upload = new(upload)
-		ctx = a.upload.trace(ctx)
+	if !d.idempotent {
+		d.upload = new(upload)
+		ctx = d.upload.trace(ctx)
 	}
 	r = r.WithContext(ctx)
-	// With GetBody, net/http sends a request again of which a kept HTTP/1.1 connection took nothing. Over HTTP/2 it would also
-	// do so after a reset that leaves open whether the request was processed, and not say which reset it was.
-	http1 := a.client.http1.Load()
+	// With GetBody, net/http sends a request again of which a kept HTTP/1.1 connection took nothing. Over HTTP/2 it would do so
+	// outside of RetryPolicy, and even after a reset that leaves open whether the request was processed.
+	http1 := d.client.http1.Load()
 	if !http1 {
 		r.GetBody = nil
 	}
-	if a.upload != nil {
-		if err := a.upload.attach(r, a.client.transport, http1); err != nil {
+	if d.upload != nil {
+		if err := d.upload.attach(r, d.client.transport, http1); err != nil {
 			return nil, fmt.Errorf("reading the request body: %w", err)
 		}
 	}
-	a.request, a.start = r, time.Now()
-	a.info.Attempts++
-	a.info.StatusCode, a.info.Header = 0, nil
-	res, err := transport.RoundTrip(a.client.transport, r)
+	d.request, d.start = r, time.Now()
+	d.info.Attempts++
+	res, err := transport.RoundTrip(d.client.transport, r)
 	if err != nil {
-		a.processed = a.upload == nil || a.upload.mayBeProcessed(err)
-		return nil, transport.WithContextError(ctx, err)
+		d.maybeProcessed = d.upload == nil || d.upload.maybeProcessed(err)
+		return nil, d.withContextError(ctx, parent, err)
 	}
 	defer res.Body.Close()
-	a.client.http1.Store(res.ProtoMajor == 1)
-	a.response, a.info.StatusCode, a.info.Header = res, res.StatusCode, res.Header
-	if a.body, err = readBody(res, a.client.maxBody); err != nil {
-		a.readErr = transport.WithContextError(ctx, err)
+	d.client.http1.Store(res.ProtoMajor == 1)
+	d.response, d.info.StatusCode, d.info.Header = res, res.StatusCode, res.Header
+	if d.body, err = readBody(res, d.client.maxBody); err != nil {
+		d.readErr = d.withContextError(ctx, parent, err)
 	}
 	return res, nil
+}
+
+// withContextError adds to err why ctx, which is parent with the timeout of an attempt, ended.
+func (d *doer) withContextError(ctx, parent context.Context, err error) error {
+	err = transport.WithContextError(ctx, err)
+	if ctx.Err() != nil && parent.Err() == nil {
+		return fmt.Errorf("%w after %v (see WithTimeout)", err, d.timeout)
+	}
+	return err
 }
 
 // readBody reads at most limit bytes. What was read comes with the error.
@@ -117,24 +123,26 @@ func readBody(res *http.Response, limit int64) ([]byte, error) {
 var errTooLong = errors.New("the response body is longer")
 
 // result judges an attempt that the generated client ended with err. It returns no Error for a success.
-func (a *attempt) result(ctx context.Context, err error) (e *Error, f failure) {
+func (d *doer) result(ctx context.Context, err error) (e *Error, f failure) {
 	var incomplete error
 	switch {
-	case a.request == nil:
-		return a.notSent(err)
-	case a.response == nil:
-		e, f = a.newError(ctx, err), failure{processed: a.processed, transient: true}
+	case d.request == nil:
+		e, f = d.notSent(err)
+	case d.response == nil:
+		e, f = d.newError(err), failure{maybeProcessed: d.maybeProcessed, transient: true}
 	default:
-		e, f, incomplete = a.ofResponse(ctx)
+		e, f, incomplete = d.ofResponse()
 	}
-	a.log(ctx, e, incomplete)
+	if !errors.Is(err, errSameToken) {
+		d.log(ctx, e, incomplete)
+	}
 	return e, f
 }
 
 // notSent judges an error of an editor, which may be the token source's, or of building the request.
-func (a *attempt) notSent(err error) (*Error, failure) {
-	e := &Error{Op: a.op, Attempts: a.info.Attempts, request: "not sent to " + a.client.hostPath(),
-		err: transport.NewRedactor(a.secret).CleanError(err)}
+func (d *doer) notSent(err error) (*Error, failure) {
+	e := &Error{Op: d.op, Attempts: d.info.Attempts, request: "not sent to " + d.client.hostPath(),
+		err: transport.NewRedactor(d.secret).CleanError(err)}
 	if t := (*auth.Error)(nil); errors.As(err, &t) && t.Temporary() {
 		e.RetryAfter = t.RetryAfter
 		return e, failure{transient: true}
@@ -142,15 +150,15 @@ func (a *attempt) notSent(err error) (*Error, failure) {
 	return e, failure{}
 }
 
-func (a *attempt) ofResponse(ctx context.Context) (e *Error, f failure, incomplete error) {
-	status := a.response.StatusCode
+func (d *doer) ofResponse() (e *Error, f failure, incomplete error) {
+	status := d.response.StatusCode
 	f = failureOf(status)
-	cause := a.readErr
+	cause := d.readErr
 	switch status / 100 {
 	case 2:
-		ok, err := a.decode(a.body)
+		ok, err := d.decode(d.body)
 		if ok {
-			return nil, f, errors.Join(err, a.readErr)
+			return nil, f, errors.Join(err, d.readErr)
 		}
 		if cause == nil {
 			cause = fmt.Errorf("unexpected response body: %w", err)
@@ -160,45 +168,45 @@ func (a *attempt) ofResponse(ctx context.Context) (e *Error, f failure, incomple
 	case 3:
 		cause = errors.New("redirects are not followed with a token; check the base URL")
 	}
-	e = a.newError(ctx, cause)
-	e.read(a.response, a.body, a.redactor())
+	e = d.newError(cause)
+	e.read(d.response, d.body, d.redactor())
 	return e, f, nil
 }
 
-func (a *attempt) newError(ctx context.Context, cause error) *Error {
+func (d *doer) newError(cause error) *Error {
 	if cause != nil {
-		timedOut := errors.Is(cause, context.DeadlineExceeded) && ctx.Err() == nil
-		if cause = a.redactor().CleanError(cause); timedOut {
-			cause = fmt.Errorf("%w after %v (see WithTimeout)", cause, a.timeout)
-		}
+		cause = d.redactor().CleanError(cause)
 	}
-	return &Error{Op: a.op, Attempts: a.info.Attempts, err: cause,
-		request: a.request.Method + " " + transport.HostPath(a.request.URL)}
+	return &Error{Op: d.op, Attempts: d.info.Attempts, err: cause,
+		request: d.request.Method + " " + transport.HostPath(d.request.URL)}
 }
 
-func (a *attempt) redactor() transport.Redactor {
-	return transport.NewRedactor(strings.TrimPrefix(a.authorization, bearerPrefix), a.secret)
+func (d *doer) redactor() transport.Redactor {
+	return transport.NewRedactor(strings.TrimPrefix(d.authorization, bearerPrefix), d.secret)
 }
 
 // log logs the attempt. incomplete is the part of a success that could not be read.
-func (a *attempt) log(ctx context.Context, e *Error, incomplete error) {
-	if a.client.logger == nil {
+func (d *doer) log(ctx context.Context, e *Error, incomplete error) {
+	if d.client.logger == nil {
 		return
 	}
-	redactor := a.redactor()
+	redactor := d.redactor()
 	attrs := []slog.Attr{
-		slog.String("operation", a.op),
-		slog.Int("attempt", a.info.Attempts),
-		slog.Int("status", a.info.StatusCode),
-		slog.Duration("duration", time.Since(a.start)),
-		slog.String("request_id", redactor.Clean(a.info.Header.Get("X-Request-Id"))),
+		slog.String("operation", d.op),
+		slog.Int("attempt", d.info.Attempts),
+		slog.Int("status", d.info.StatusCode),
+		slog.Duration("duration", time.Since(d.start)),
+		slog.String("request_id", redactor.Clean(d.info.Header.Get("X-Request-Id"))),
 	}
 	level := slog.LevelDebug
 	if e != nil || incomplete != nil {
 		level = slog.LevelWarn
 	}
+	if d.request == nil {
+		attrs = append(attrs, slog.String("not_sent", e.Error()))
+	}
 	if incomplete != nil {
 		attrs = append(attrs, slog.String("incomplete_response", redactor.CleanError(incomplete).Error()))
 	}
-	a.client.logger.LogAttrs(ctx, level, "moneykit request", attrs...)
+	d.client.logger.LogAttrs(ctx, level, "moneykit request", attrs...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/moneykit/moneykit-go/gen"
 	"github.com/moneykit/moneykit-go/internal/transport"
@@ -39,73 +40,70 @@ func call[T any](ctx context.Context, c *Client, op *operation[T], opts []CallOp
 	case ctx == nil:
 		return nil, &Error{Op: op.id, err: errors.New("the context is nil")}
 	}
-	a := attempt{client: c, settings: c.settings, op: op.id, idempotent: op.idempotent, secret: in.secret}
+	d := doer{client: c, settings: c.settings, op: op.id, idempotent: op.idempotent, secret: in.secret}
 	for _, opt := range opts {
 		if opt == nil {
 			continue
 		}
-		if err := opt.apply(&a.settings); err != nil {
+		if err := opt.apply(&d.settings); err != nil {
 			return nil, &Error{Op: op.id, err: err}
 		}
 	}
-	if a.info == nil {
-		a.info = &a.ownInfo
+	if d.info == nil {
+		d.info = &d.ownInfo
 	}
-	*a.info = HTTPInfo{}
+	*d.info = HTTPInfo{}
 	if in.missing != nil {
 		return nil, in.missing
 	}
 	var out *T
-	a.decode = func(body []byte) (ok bool, err error) {
+	d.decode = func(body []byte) (ok bool, err error) {
 		out, err = op.decode(transport.TrimBOM(body))
 		return out != nil, err
 	}
-	if e := a.repeat(ctx, in.send); e != nil {
+	if e := d.repeat(ctx, in.send); e != nil {
 		return nil, e
 	}
 	return out, nil
 }
 
 // repeat makes attempts as long as the failures can be retried.
-func (a *attempt) repeat(ctx context.Context, send sendFunc) *Error {
-	a.generated = *a.client.generated
-	a.generated.Client = a
-	editors := append(a.editors, a.client.bearer) // the token last, so that the caller's editors do not see it
+func (d *doer) repeat(ctx context.Context, send sendFunc) *Error {
+	d.generated = *d.client.generated
+	d.generated.Client = d
+	editors := append(d.editors, d.client.bearer) // the token last, so that the caller's editors do not see it
 
-	var rejected *Error  // the 401 after which another token was needed
-	var unavailable bool // there was a 503
+	var unauthorized *Error // the 401 after which another token was needed
+	var unavailable bool    // there was a 503
 	for n := 1; ; n++ {
-		a.reset()
-		_, err := send(ctx, &a.generated, editors)
-		e, f := a.result(ctx, err)
+		d.lastAttempt, d.info.StatusCode, d.info.Header = lastAttempt{start: time.Now()}, 0, nil
+		_, err := send(ctx, &d.generated, editors)
+		e, f := d.result(ctx, err)
 		if e == nil {
 			return nil
 		}
 		if errors.Is(err, errSameToken) {
-			e = rejected
+			e = unauthorized
+			d.info.StatusCode, d.info.Header = e.StatusCode, e.Header
 		}
 		// After a 503 the token may be used up, since a proxy may have replaced the response: a retry does no harm,
 		// but its failure does not prove that there is no link.
 		unavailable = unavailable || e.StatusCode == http.StatusServiceUnavailable
-		e.OutcomeUnknown = !a.idempotent && (f.processed || unavailable)
-		if e.StatusCode == http.StatusUnauthorized && rejected == nil {
-			rejected, a.rejected = e, a.authorization
-			a.client.invalidate(ctx, a.authorization)
+		e.OutcomeUnknown = !d.idempotent && (f.maybeProcessed || unavailable)
+		if e.StatusCode == http.StatusUnauthorized && unauthorized == nil {
+			unauthorized, d.rejected = e, d.authorization
+			d.client.source.InvalidateRequest(d.request)
 			n--
 			continue
 		}
-		if !f.retriable(a.idempotent) {
+		if !f.retriable(d.idempotent) {
 			return e
 		}
-		if e := a.retry.wait(ctx, n, e); e != nil {
+		if again, ended := d.retry.wait(ctx, n, e); !again {
+			if ended != nil {
+				e.addCause(d.redactor().CleanError(ended))
+			}
 			return e
 		}
-	}
-}
-
-// invalidate makes the token source forget the token of an Authorization header that was rejected.
-func (c *Client) invalidate(ctx context.Context, authorization string) {
-	if tok, err := c.source.Token(ctx); err == nil && authorization == bearerPrefix+tok.Value() {
-		c.source.Invalidate(tok)
 	}
 }

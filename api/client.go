@@ -81,7 +81,7 @@ func configure(clientID string, opts []Option) (*config, error) {
 		return nil, fmt.Errorf("moneykit: api: %w", err)
 	}
 	if c.client.insecureHTTP {
-		if err := transport.AllowInsecureHTTP(u.Host, clientID, c.client.logger); err != nil {
+		if err := transport.AllowInsecureHTTP(u, clientID, c.client.logger); err != nil {
 			return nil, fmt.Errorf("moneykit: api: %w", err)
 		}
 	}
@@ -92,7 +92,7 @@ func (c *config) build(source *auth.Source) (*Client, error) {
 	if source == nil {
 		return nil, errors.New("moneykit: api: the token source is nil; make one with auth.ClientCredentials")
 	}
-	if c.baseURL != gen.ServerURL && source.TokenURL() == auth.DefaultTokenURL {
+	if strings.TrimSuffix(c.baseURL, "/") != gen.ServerURL && source.TokenURL() == auth.DefaultTokenURL {
 		return nil, fmt.Errorf("moneykit: api: the base URL is %s, but the token source would send the credentials to %s; "+
 			"set auth.WithTokenURL, or use FromCredentials", c.baseURL, auth.DefaultTokenURL)
 	}
@@ -112,7 +112,7 @@ func (c *config) build(source *auth.Source) (*Client, error) {
 		}
 	}
 	client.http1 = new(atomic.Bool)
-	client.timeout = cmp.Or(client.timeout, hc.Timeout, DefaultTimeout)
+	client.timeout = cmp.Or(client.timeout, max(hc.Timeout, 0), DefaultTimeout)
 	client.editors = slices.Clip(client.editors) // a call appends its own
 	client.generated, err = gen.NewClient(c.baseURL, gen.WithRequestEditorFn(setHeaders(c.userAgent)))
 	if err != nil {

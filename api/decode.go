@@ -36,7 +36,7 @@ func decodeLink(body []byte) (*gen.ExchangeTokenResponse, error) {
 		return r, err
 	}
 	if err == nil {
-		err = errors.New("link.link_id is missing")
+		err = errors.New("link_id is missing")
 	}
 	return nil, err
 }
@@ -50,9 +50,9 @@ const (
 // fill decodes value into r, at the place that prefix opens and suffix closes. If that fails, it decodes each member of
 // value on its own, as far as value is complete.
 func fill(r *gen.ExchangeTokenResponse, prefix, suffix, value []byte, depth int) {
-	attempt := *r
-	if json.Unmarshal(bytes.Join([][]byte{prefix, value, suffix}, nil), &attempt) == nil {
-		*r = attempt
+	filled := *r
+	if json.Unmarshal(bytes.Join([][]byte{prefix, value, suffix}, nil), &filled) == nil {
+		*r = filled
 		return
 	}
 	if depth == 0 {

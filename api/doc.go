@@ -24,8 +24,8 @@
 // Every error is an [*Error]. Use [errors.Is] for the cases that a program handles:
 //
 //	switch {
+//	case errors.Is(err, api.ErrOutcomeUnknown):       // first, since it can be any other too; see [Client.ExchangeToken]
 //	case errors.Is(err, api.ErrInvalidTokenExchange): // used, expired or unknown: start a new session
-//	case errors.Is(err, api.ErrOutcomeUnknown):       // see [Client.ExchangeToken]
 //	case errors.Is(err, api.ErrRateLimited):          // try again after the Error's RetryAfter
 //	}
 //

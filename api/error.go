@@ -22,7 +22,7 @@ import (
 var (
 	// ErrUnauthorized: 401, api_error.auth.unauthorized. The access token or the client credentials are not valid.
 	ErrUnauthorized = errors.New("unauthorized")
-	// ErrTokenExpired: 401, api_error.auth.expired_access_token, and there is no other token.
+	// ErrTokenExpired: 401, api_error.auth.expired_access_token, and another token, if there was one, did not help.
 	ErrTokenExpired = errors.New("access token expired")
 	// ErrForbiddenConfig: 403, link_session_error.forbidden_config, such as a redirect URI that is not registered.
 	ErrForbiddenConfig = errors.New("forbidden by the application's configuration")
@@ -61,7 +61,7 @@ var sentinels = []sentinel{
 type Error struct {
 	// Op is the operationId in the contract.
 	Op string
-	// StatusCode is the HTTP status of the last response, 0 without a response.
+	// StatusCode is the HTTP status of the last attempt, 0 without a response.
 	StatusCode int
 	// Code is the error_code of the response, empty if its body is not MoneyKit's.
 	Code string
@@ -75,7 +75,7 @@ type Error struct {
 	RetryAfter time.Duration
 	// RequestID is the X-Request-Id of the response.
 	RequestID string
-	// Attempts is the number of requests that were sent for the operation.
+	// Attempts is the number of requests that were given to the Transport.
 	Attempts int
 	// OutcomeUnknown reports that the token may have been exchanged: the Error is [ErrOutcomeUnknown].
 	OutcomeUnknown bool
@@ -143,12 +143,16 @@ func statusText(status int) string {
 func location(items []any) string {
 	var b strings.Builder
 	for _, item := range items {
-		if name, ok := item.(string); !ok {
+		switch item := item.(type) {
+		case string:
+			if b.Len() > 0 {
+				b.WriteString(".")
+			}
+			b.WriteString(item)
+		case float64:
+			fmt.Fprintf(&b, "[%.0f]", item)
+		default:
 			fmt.Fprintf(&b, "[%v]", item)
-		} else if b.Len() == 0 {
-			b.WriteString(name)
-		} else {
-			b.WriteString("." + name)
 		}
 	}
 	return transport.Redactor{}.Clean(b.String())
@@ -156,6 +160,13 @@ func location(items []any) string {
 
 // Unwrap returns the cause, if there is one beside the response.
 func (e *Error) Unwrap() error { return e.err }
+
+func (e *Error) addCause(err error) {
+	if e.err != nil {
+		err = fmt.Errorf("%w; %w", e.err, err)
+	}
+	e.err = err
+}
 
 // Is reports whether target is an error of this package that e matches. If there is no token, the response of the token
 // endpoint decides.

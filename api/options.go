@@ -132,8 +132,8 @@ func WithMaxBodySize(bytes int64) Option {
 }
 
 // WithLogger logs each attempt with l: operation, attempt, status (0 without a response), duration and request_id, at debug
-// level if it succeeded, and at warn level if it failed or if a part of the response, incomplete_response, could not be
-// read. By default nothing is logged.
+// level if it succeeded, and at warn level if it failed, also because there is no token (not_sent), or if a part of the
+// response could not be read (incomplete_response). By default nothing is logged.
 func WithLogger(l *slog.Logger) Option {
 	return clientOption(func(c *config) error {
 		if l == nil {
@@ -164,7 +164,7 @@ func WithRetryPolicy(p RetryPolicy) SharedOption {
 }
 
 // WithRequestEditor runs edit on the request of each attempt, before the access token is put on it. An error of edit
-// ends the call. Editors run in the order given, those of the client before those of the call.
+// ends the call, unless it is a temporary [auth.Error]. Editors run in the order given, those of the client before those of the call.
 func WithRequestEditor(edit gen.RequestEditorFn) SharedOption {
 	return func(s *settings) error {
 		if edit == nil {
@@ -177,14 +177,17 @@ func WithRequestEditor(edit gen.RequestEditorFn) SharedOption {
 
 // HTTPInfo describes the HTTP exchange of a call; see [WithHTTPInfo].
 type HTTPInfo struct {
-	StatusCode int         // of the last response; 0 without one
-	Header     http.Header // of the last response
-	Attempts   int         // number of requests sent for the operation
+	StatusCode int         // of the last attempt's response; 0 without one
+	Header     http.Header // of the last attempt's response
+	Attempts   int         // number of requests that were given to the Transport
 }
 
 // WithHTTPInfo fills info, whether or not the call succeeds. A nil info is ignored.
 func WithHTTPInfo(info *HTTPInfo) CallOption {
 	return callOption(func(s *settings) error {
+		if info != nil {
+			*info = HTTPInfo{}
+		}
 		s.info = info
 		return nil
 	})

@@ -13,7 +13,7 @@ import (
 )
 
 // A RetryPolicy sets the maximum number of attempts and the waits between them. A zero field has its default;
-// RetryPolicy{MaxAttempts: 1} disables retries.
+// RetryPolicy{MaxAttempts: 1} disables retries, except for the one after a 401.
 //
 // Which failures are retried is fixed:
 //
@@ -25,8 +25,8 @@ import (
 //	401, once, if there is another token                  retried            retried
 //	503                                                   retried            retried, see below
 //	502, 504; the connection broke or timed out after     retried            [ErrOutcomeUnknown]
-//	  the request was sent, or within a response
-//	any other 5xx, a 303, an unexpected 2xx               returned           [ErrOutcomeUnknown]
+//	  the request was sent, or within a 2xx
+//	any other 5xx, 101, 303, a 2xx that cannot be read    returned           [ErrOutcomeUnknown]
 //	any other 4xx, any other redirect                     returned           returned
 //	the call's context ended before the request was sent  returned           returned
 //	  and after it was sent                               returned           [ErrOutcomeUnknown]
@@ -56,30 +56,33 @@ func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
 // A failure is what is known of a failed attempt. Whether it is retried, and whether its outcome is unknown, follows
 // from it and from whether the operation is idempotent.
 type failure struct {
-	processed bool // the server may have processed the request
-	transient bool // a retry may succeed
+	maybeProcessed bool // the server may have processed the request
+	transient      bool // a retry may succeed
 }
 
-func (f failure) retriable(idempotent bool) bool { return f.transient && (idempotent || !f.processed) }
+func (f failure) retriable(idempotent bool) bool {
+	return f.transient && (idempotent || !f.maybeProcessed)
+}
 
 // failureOf is the failure that a response with this status is.
 func failureOf(status int) failure {
 	switch {
-	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable: // for the 503 see call
-		return failure{processed: false, transient: true}
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable: // for the 503 see repeat
+		return failure{maybeProcessed: false, transient: true}
 	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout:
-		return failure{processed: true, transient: true}
+		return failure{maybeProcessed: true, transient: true}
 	case status < 300, status == http.StatusSeeOther, status >= 500:
-		return failure{processed: true, transient: false}
+		return failure{maybeProcessed: true, transient: false}
 	default:
-		return failure{processed: false, transient: false}
+		return failure{maybeProcessed: false, transient: false}
 	}
 }
 
-// wait waits before retry n (from 1) of a call that failed with e. It returns the error that ends the call, or nil.
-func (p RetryPolicy) wait(ctx context.Context, n int, e *Error) *Error {
+// wait waits before retry n (from 1) of a call that failed with e, and reports whether to make it. ended is why ctx ended
+// the wait.
+func (p RetryPolicy) wait(ctx context.Context, n int, e *Error) (again bool, ended error) {
 	if n >= p.MaxAttempts || e.RetryAfter > p.MaxDelay || ctx.Err() != nil && errors.Is(e, ctx.Err()) {
-		return e
+		return false, nil
 	}
 	bound := p.MaxDelay
 	if p.BaseDelay <= p.MaxDelay>>(n-1) { // or doubling could overflow
@@ -87,19 +90,14 @@ func (p RetryPolicy) wait(ctx context.Context, n int, e *Error) *Error {
 	}
 	delay := max(e.RetryAfter, rand.N(bound))
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
-		return e
+		return false, nil
 	}
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return true, nil
 	case <-ctx.Done():
-		ended := *e
-		ended.err = fmt.Errorf("while waiting to retry: %w", transport.ContextError(ctx))
-		if e.err != nil {
-			ended.err = fmt.Errorf("%w; %w", e.err, ended.err)
-		}
-		return &ended
+		return false, fmt.Errorf("while waiting to retry: %w", transport.ContextError(ctx))
 	}
 }

@@ -60,17 +60,19 @@ func (u *upload) attach(r *http.Request, rt http.RoundTripper, http1 bool) error
 	if u.data, err = io.ReadAll(r.Body); err != nil {
 		return err
 	}
+	_ = r.Body.Close()
 	_, isNetHTTP := rt.(*http.Transport)
 	u.sealable = !isNetHTTP
 	u.body.Reset(u.data)
 	r.Body, r.ContentLength = u.reader(&u.body), int64(len(u.data))
-	if r.GetBody = nil; http1 && r.Method == http.MethodPost {
+	r.GetBody = nil
+	if http1 && r.Method == http.MethodPost {
 		r.GetBody = u.again
 	}
 	return nil
 }
 
-// reader returns a request body. net/http sends one that it knows together with the header.
+// reader returns a request body. net/http writes a *bytes.Reader together with the header.
 func (u *upload) reader(r *bytes.Reader) io.ReadCloser {
 	if u.sealable {
 		return &sealedBody{u, r}
@@ -80,39 +82,42 @@ func (u *upload) reader(r *bytes.Reader) io.ReadCloser {
 
 // again is http.Request.GetBody.
 func (u *upload) again() (io.ReadCloser, error) {
-	if u.http2.Load() || u.keyed.Load() {
+	if !u.traced.Load() || u.http2.Load() || u.keyed.Load() {
 		return nil, errors.New("the connection broke after the request was sent")
 	}
 	return u.reader(bytes.NewReader(u.data)), nil
 }
 
-// mayBeProcessed reports whether a server may have got the request, although the transport failed with err. Afterwards
+// maybeProcessed reports whether a server may have got the request, although the transport failed with err. Afterwards
 // the body can no longer be read.
-func (u *upload) mayBeProcessed(err error) bool {
+func (u *upload) maybeProcessed(err error) bool {
 	read := u.seal()
 	switch begun := u.begun.Load(); {
 	case begun > 0:
-		return begun > 1 || !u.http2.Load() || !isRejectedStream(err)
+		return begun > 1 || !u.http2.Load() || !isRefusedStream(err)
 	case isConnectError(err):
 		return false
 	case u.sealable:
 		return read
 	default: // net/http looked for a connection, or did not get that far; or it left the request to a registered protocol
-		return !u.traced.Load() && !strings.HasPrefix(err.Error(), "net/http: ")
+		return !u.traced.Load() && !strings.HasPrefix(err.Error(), "net/http: invalid ")
 	}
 }
 
-// isConnectError reports whether err is that of a connection that was never established.
+// isConnectError reports whether err is that of a connection that was never established: a failed dial, a certificate that
+// was rejected, or a TLS alert before anything was sent.
 func isConnectError(err error) bool {
 	var op *net.OpError
-	var certificate *tls.CertificateVerificationError
-	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &certificate)
+	if errors.As(err, &op) {
+		return op.Op == "dial" || op.Op == "remote error" || op.Op == "local error"
+	}
+	return errors.As(err, new(*tls.CertificateVerificationError))
 }
 
-// isRejectedStream reports whether err is an HTTP/2 stream that the server certainly did not process: it was reset with
+// isRefusedStream reports whether err is an HTTP/2 stream that the server certainly did not process: it was reset with
 // REFUSED_STREAM (RFC 9113, section 8.7), or is above the last stream of a GOAWAY (section 6.8). net/http has no types
 // for them.
-func isRejectedStream(err error) bool {
+func isRefusedStream(err error) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
 		text := err.Error()
 		if reason, ok := strings.CutPrefix(text, "http2: Transport: cannot retry err ["); ok {

@@ -125,7 +125,7 @@ func ClientCredentials(clientID, clientSecret string, opts ...Option) (*Source, 
 		return nil, fmt.Errorf("moneykit: auth: %w", err)
 	}
 	if o.insecureHTTP {
-		if err := transport.AllowInsecureHTTP(u.Host, clientID, nil); err != nil {
+		if err := transport.AllowInsecureHTTP(u, clientID, nil); err != nil {
 			return nil, fmt.Errorf("moneykit: auth: %w", err)
 		}
 	}
@@ -141,7 +141,7 @@ func ClientCredentials(clientID, clientSecret string, opts ...Option) (*Source, 
 // redactorOf knows the client secret as it is and as it is encoded for sending.
 func redactorOf(clientID, clientSecret string) transport.Redactor {
 	id, secret := url.QueryEscape(clientID), url.QueryEscape(clientSecret)
-	return transport.NewRedactor(clientSecret, secret, base64.StdEncoding.EncodeToString([]byte(id+":"+secret)))
+	return transport.NewRedactor(clientSecret, base64.StdEncoding.EncodeToString([]byte(id+":"+secret)))
 }
 
 // An endpoint is a token endpoint and the credentials for it. Only the fetch function of a Source holds one, so that

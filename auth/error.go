@@ -39,7 +39,7 @@ func (e *Error) Error() string {
 		b.WriteString(": POST " + e.endpoint)
 	}
 	if e.StatusCode != 0 {
-		fmt.Fprintf(&b, ": %d %s", e.StatusCode, http.StatusText(e.StatusCode))
+		b.WriteString(strings.TrimRight(fmt.Sprintf(": %d %s", e.StatusCode, http.StatusText(e.StatusCode)), " "))
 	}
 	for _, s := range []string{e.Code, e.Message} {
 		if s != "" {

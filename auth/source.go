@@ -136,6 +136,16 @@ func (s *Source) Invalidate(tok *Token) {
 	}
 }
 
+// InvalidateRequest is [Source.Invalidate] for the token that r carries, if it is still the cached token.
+func (s *Source) InvalidateRequest(r *http.Request) {
+	if s == nil {
+		return
+	}
+	if tok := s.cached.Load(); tok != nil && r.Header.Get("Authorization") == *tok.header {
+		s.Invalidate(tok)
+	}
+}
+
 // RequestEditor puts the token on a request. It is a request editor of the generated client:
 //
 //	gen.NewClientWithResponses(url, gen.WithRequestEditorFn(src.RequestEditor))
@@ -192,7 +202,7 @@ func (s *Source) String() string {
 // Format prints String for every verb.
 func (s *Source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// refresh returns the fetch in progress, and starts one if there is none.
+// refresh returns the fetch in progress, or a result that is there already, or starts a fetch.
 func (s *Source) refresh(ctx context.Context) *call {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -136,7 +136,7 @@ func NewVerifier(opts ...Option) (*Verifier, error) {
 		return nil, fmt.Errorf("moneykit: webhook: %w", err)
 	}
 	if o.insecureHTTP {
-		if err := transport.AllowInsecureHTTP(base.Host, o.clientID, o.logger); err != nil {
+		if err := transport.AllowInsecureHTTP(base, o.clientID, o.logger); err != nil {
 			return nil, fmt.Errorf("moneykit: webhook: %w", err)
 		}
 	}

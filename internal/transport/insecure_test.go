@@ -33,11 +33,11 @@ func TestInsecureHTTPIsLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	for range 3 {
-		if err := transport.AllowInsecureHTTP("logged-once.example:1", "sandbox_1", logger); err != nil {
+		if err := transport.AllowInsecureHTTP(&url.URL{Scheme: "http", Host: "logged-once.example:1"}, "sandbox_1", logger); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := transport.AllowInsecureHTTP("logged-once.example:2", "", logger); err != nil {
+	if err := transport.AllowInsecureHTTP(&url.URL{Scheme: "http", Host: "logged-once.example:2"}, "", logger); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
@@ -50,7 +50,7 @@ func TestInsecureHTTPIsLoggedOnce(t *testing.T) {
 func TestInsecureHTTPNotForLive(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	err := transport.AllowInsecureHTTP("live.example", "live_0123", slog.New(slog.NewTextHandler(&log, nil)))
+	err := transport.AllowInsecureHTTP(&url.URL{Scheme: "http", Host: "live.example"}, "live_0123", slog.New(slog.NewTextHandler(&log, nil)))
 	if err == nil || !strings.Contains(err.Error(), "WithInsecureHTTP") || !strings.Contains(err.Error(), "live_") || strings.Contains(err.Error(), "live_0123") {
 		t.Errorf("got %v", err)
 	}

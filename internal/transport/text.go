@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ type Redactor struct {
 	secrets []string // in every form in which they may be printed, the longest first
 }
 
-// NewRedactor returns a Redactor of secrets: as they are, as encoding/json writes them, and as %q prints either.
+// NewRedactor returns a Redactor of secrets: as they are, as encoding/json and forms write them, and as %q prints these.
 func NewRedactor(secrets ...string) Redactor {
 	var r Redactor
 	for _, s := range secrets {
@@ -33,7 +34,7 @@ func NewRedactor(secrets ...string) Redactor {
 			continue
 		}
 		encoded, _ := json.Marshal(s) // a string never fails
-		for _, form := range []string{s, string(encoded[1 : len(encoded)-1])} {
+		for _, form := range []string{s, string(encoded[1 : len(encoded)-1]), url.QueryEscape(s)} {
 			quoted := strconv.Quote(form)
 			r.secrets = append(r.secrets, form, quoted[1:len(quoted)-1])
 		}
