@@ -24,7 +24,7 @@ func TestDurationIsLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		rt, _ := inMemory(func(r *http.Request) (*http.Response, error) {
-			time.Sleep(1500 * time.Millisecond)
+			<-time.After(1500 * time.Millisecond)
 			return linkedStep(r)
 		})
 		var log bytes.Buffer
@@ -64,7 +64,7 @@ func TestTimeoutNamesItsOption(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "WithTimeout") || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the caller's deadline: %v", err)
 		}
-		refused, _ := inMemory(failsUnread(refusedDial))
+		refused, _ := inMemory(failsUnread(errRefusedDial))
 		if _, err = do(t.Context(), newClient(t, memoryURL, refused), exchangeOp); err == nil || strings.Contains(err.Error(), "WithTimeout") {
 			t.Errorf("no connection: %v", err)
 		}
@@ -260,7 +260,7 @@ func TestErrorPrintsForEveryVerb(t *testing.T) {
 	if got, want := fmt.Sprintf("%q", e), `"moneykit: exchange_token: 400 Bad Request: c: \"m\""`; got != want {
 		t.Errorf("%%q is %s, want %s", got, want)
 	}
-	rt, _ := inMemory(failsUnread(refusedDial))
+	rt, _ := inMemory(failsUnread(errRefusedDial))
 	_, err := do(t.Context(), newClient(t, memoryURL, rt), exchangeOp)
 	if got, want := fmt.Sprint(err), "moneykit: exchange_token: POST localhost/link-session/exchange-token: dial tcp: connection refused (3 attempts)"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -78,8 +78,8 @@ func inMemory(steps ...memoryStep) (rt http.RoundTripper, requests func() int) {
 const memoryURL = "http://localhost"
 
 var (
-	refusedDial = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-	linkedStep  = responds(http.StatusCreated, linkedBody)
+	errRefusedDial = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	linkedStep     = responds(http.StatusCreated, linkedBody)
 )
 
 // anotherToken returns a source that has another token each time.
@@ -119,7 +119,7 @@ func TestNothingIsKnownAfter503(t *testing.T) {
 		"404":                                {busy, responds(404, "")},
 		"422":                                {busy, responds(422, "")},
 		"307":                                {busy, responds(307, "", "Location", "/")},
-		"no connection":                      {busy, failsUnread(refusedDial)},
+		"no connection":                      {busy, failsUnread(errRefusedDial)},
 		"a connection that broke":            {busy, failsRead(io.ErrUnexpectedEOF)},
 		"no TLS":                             {busy, failsUnread(&tls.CertificateVerificationError{Err: errors.New("expired")})},
 		"500":                                {busy, responds(500, "")},
@@ -127,7 +127,7 @@ func TestNothingIsKnownAfter503(t *testing.T) {
 		"an empty 201":                       {busy, responds(201, "")},
 		"429 first, then 503, then 400":      {responds(429, ""), busy, responds(400, usedBody)},
 		"401 first, then 503, then 401":      {responds(401, ""), busy, responds(401, "")},
-		"no connection first, 503, then 404": {failsUnread(refusedDial), busy, responds(404, "")},
+		"no connection first, 503, then 404": {failsUnread(errRefusedDial), busy, responds(404, "")},
 	} {
 		for _, op := range bothOps {
 			t.Run(name+" "+op, func(t *testing.T) {
@@ -262,7 +262,7 @@ func TestTransportReadsAfterItReturned(t *testing.T) {
 			return io.ReadAll(body)
 		},
 		"after the call": func(body io.Reader, _ <-chan struct{}) ([]byte, error) {
-			time.Sleep(time.Hour)
+			<-time.After(time.Hour)
 			return io.ReadAll(body)
 		},
 		"while it returns": func(body io.Reader, _ <-chan struct{}) ([]byte, error) { return io.ReadAll(body) },
@@ -274,12 +274,12 @@ func TestTransportReadsAfterItReturned(t *testing.T) {
 				} else if err != nil {
 					return all, err
 				}
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 			}
 		},
 	} {
-		for _, cause := range []error{failed, refusedDial, context.DeadlineExceeded} {
-			if cause == refusedDial && !strings.HasPrefix(name, "after") {
+		for _, cause := range []error{failed, errRefusedDial, context.DeadlineExceeded} {
+			if cause == errRefusedDial && !strings.HasPrefix(name, "after") {
 				continue // one that says it could not connect, and sends the body meanwhile, cannot be helped
 			}
 			t.Run(fmt.Sprint(name, " ", cause), func(t *testing.T) {
@@ -322,7 +322,7 @@ func TestTransportClosesAfterItReturned(t *testing.T) {
 	var late sync.WaitGroup
 	rt := roundTripFunc(func(r *http.Request) (*http.Response, error) {
 		late.Go(func() { r.Body.Close(); _, _ = r.Body.Read(make([]byte, 1)) })
-		return nil, refusedDial
+		return nil, errRefusedDial
 	})
 	_, err := do(t.Context(), newClient(t, memoryURL, rt), exchangeOp)
 	late.Wait()
@@ -366,11 +366,11 @@ func TestCausesSurviveLongErrors(t *testing.T) {
 		as       any
 		repeated bool // by an exchange
 	}{
-		"deadline, joined":       {failsRead(errors.Join(errors.New("proxy says:"), context.DeadlineExceeded)), context.DeadlineExceeded, nil, false},
+		"deadline, joined":       {failsRead(errors.Join(errors.New("proxy"), context.DeadlineExceeded)), context.DeadlineExceeded, nil, false},
 		"deadline, long":         {failsRead(fmt.Errorf("%s: %w", long, context.DeadlineExceeded)), context.DeadlineExceeded, nil, false},
 		"reset, long":            {failsRead(fmt.Errorf("%s: %w", long, syscall.ECONNRESET)), syscall.ECONNRESET, nil, false},
-		"dial, joined":           {failsRead(errors.Join(errors.New("first"), refusedDial)), syscall.ECONNREFUSED, new(*net.OpError), true},
-		"dial, long":             {failsRead(fmt.Errorf("%s: %w", long, refusedDial)), syscall.ECONNREFUSED, new(*net.OpError), true},
+		"dial, joined":           {failsRead(errors.Join(errors.New("first"), errRefusedDial)), syscall.ECONNREFUSED, new(*net.OpError), true},
+		"dial, long":             {failsRead(fmt.Errorf("%s: %w", long, errRefusedDial)), syscall.ECONNREFUSED, new(*net.OpError), true},
 		"dial with a line break": {failsRead(&net.OpError{Op: "dial", Err: errors.New("a\nb")}), nil, new(*net.OpError), true},
 		"certificate, joined":    {failsUnread(errors.Join(errors.New("first"), &tls.CertificateVerificationError{Err: errors.New("x")})), nil, new(*tls.CertificateVerificationError), true},
 		"DNS, long":              {failsRead(&net.OpError{Op: "dial", Err: &net.DNSError{Err: long, Name: "host"}}), nil, new(*net.DNSError), true},

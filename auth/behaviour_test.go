@@ -98,11 +98,11 @@ func TestRetryAfterOfTokenEndpoint(t *testing.T) {
 			if !errors.As(err, &e) || e.RetryAfter < want || e.RetryAfter > want+want/2 {
 				t.Fatalf("%q: %+v, want %v or up to half as much more", header, e, want)
 			}
-			time.Sleep(e.RetryAfter - time.Millisecond)
+			<-time.After(e.RetryAfter - time.Millisecond)
 			if _, err := src.Token(t.Context()); err == nil || requests != 1 {
 				t.Errorf("%q: %d requests before the time", header, requests)
 			}
-			time.Sleep(2 * time.Millisecond)
+			<-time.After(2 * time.Millisecond)
 			if _, err := src.Token(t.Context()); err == nil || requests != 2 {
 				t.Errorf("%q: %d requests after the time, want 2", header, requests)
 			}
@@ -325,7 +325,7 @@ func TestTokenNearItsEnd(t *testing.T) {
 		n := 0
 		src := over(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			n++
-			time.Sleep(5 * time.Second)
+			<-time.After(5 * time.Second)
 			return with(201, fmt.Sprintf(`{"access_token":"token-%d","token_type":"bearer","expires_in":3600}`, n))(r)
 		}))
 		value := func() string {
@@ -338,11 +338,11 @@ func TestTokenNearItsEnd(t *testing.T) {
 		if got := value(); got != "token-1" {
 			t.Errorf("first %q", got)
 		}
-		time.Sleep(time.Hour - 59*time.Second)
+		<-time.After(time.Hour - 59*time.Second)
 		if got := value(); got != "token-1" {
 			t.Errorf("near its end %q", got)
 		}
-		time.Sleep(6 * time.Second)
+		<-time.After(6 * time.Second)
 		if got := value(); got != "token-2" || n != 2 {
 			t.Errorf("after that %q, %d requests", got, n)
 		}

@@ -20,7 +20,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	url, client, err := os.Getenv(api.EnvURL), (*api.Client)(nil), error(nil)
+	url := os.Getenv(api.EnvURL)
+	var client *api.Client
+	var err error
 	if url != "" {
 		client, err = api.FromEnv()
 	} else {
