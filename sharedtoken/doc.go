@@ -12,7 +12,8 @@
 // A process asks the store when it needs a token, not for each call. The one that finds none takes a lock and fetches one;
 // the others wait for it. Between three minutes and one minute before the token expires, at a random time, each process
 // asks again, so that the first one fetches the next token and the others find it. The lock expires after 5 seconds: a
-// process that stops while it fetches delays the others by no more. Should it come back, its token does not replace theirs.
+// process that ends while it fetches delays the others by less than 6. Should it only have been slow, its token does not
+// replace theirs.
 //
 // A token that the API rejects is removed from the store by the first process that says so, and fetched anew once.
 // A token request that fails with a response, such as a 429, is not repeated by the other processes before the backoff

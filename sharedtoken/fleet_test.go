@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/moneykit/moneykit-go/auth"
 )
 
@@ -74,11 +76,10 @@ func (m *memoryStore) load(_ context.Context, q query) (state, error) {
 		m.token = memoryEntry{}
 		m.removed++
 	}
-	locked := (m.get(m.token) == "" || m.get(m.token) == q.due) && m.get(m.lock) == ""
-	if locked {
+	if (m.get(m.token) == "" || m.get(m.token) == q.due) && m.get(m.lock) == "" {
 		m.set(&m.lock, q.owner, lockTTL)
 	}
-	return state{token: m.get(m.token), lock: m.get(m.lock), locked: locked, now: m.now()}, nil
+	return state{token: m.get(m.token), lock: m.get(m.lock), locked: m.get(m.lock) == q.owner, now: m.now()}, nil
 }
 
 func (m *memoryStore) save(_ context.Context, owner, token string, ttl time.Duration) (bool, error) {
@@ -92,7 +93,7 @@ func (m *memoryStore) save(_ context.Context, owner, token string, ttl time.Dura
 		m.lock = memoryEntry{}
 	case "":
 		if m.get(m.token) != "" {
-			return false, nil
+			return m.get(m.token) == token, nil
 		}
 	default:
 		return false, nil
@@ -232,4 +233,13 @@ func callFor(t testing.TB, processes []*auth.Source, d time.Duration) {
 		}
 		time.Sleep(5 * time.Second) //nolint:forbidigo // in a bubble
 	}
+}
+
+func mustToken(t testing.TB, s *Source) *oauth2.Token {
+	t.Helper()
+	tok, err := s.Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
 }

@@ -115,8 +115,10 @@ func (s *Source) Token() (*oauth2.Token, error) {
 		case st.token != "" && st.token != q.due: // due, or not readable
 			q.due = st.token
 			continue // to take the lock
-		case stored != nil || last != nil: // another process renews it
-			return s.share(cmp.Or(stored, last)), nil
+		case stored != nil: // another process renews it
+			return s.share(stored), nil
+		case last != nil: // another process fetches one
+			return s.keep(last), nil
 		}
 		if failed := s.failure(st.lock, fromStore); failed != nil {
 			return nil, failed
@@ -221,6 +223,7 @@ func (s *Source) save(ctx context.Context, owner string, t *token, toStore time.
 		return s.keep(t)
 	}
 	if saved, err := s.store.save(ctx, owner, stored, ttl); err != nil || !saved {
+		_ = s.store.release(ctx, owner, "", 0) // a store that is full still deletes
 		return s.keep(t)
 	}
 	t.stored = stored

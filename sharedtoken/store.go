@@ -18,7 +18,8 @@ const (
 	storeTimeout = time.Second
 )
 
-// A store holds the token and the lock.
+// A store holds the token and the lock. Each method can be called again after an error, which leaves open whether it took
+// effect: Redis clients do that by themselves.
 type store interface {
 	// load returns what is stored. First it removes the token if that is q.rejected. It takes the lock for q.owner if
 	// there is no token, or if the token is q.due.
@@ -35,7 +36,7 @@ type query struct{ owner, rejected, due string }
 type state struct {
 	token  string    // "" for none
 	lock   string    // what the lock holds: an owner, or a failure
-	locked bool      // q.owner has taken the lock
+	locked bool      // by q.owner
 	now    time.Time // by the clock of the store
 }
 
@@ -46,12 +47,11 @@ if token and token == ARGV[2] then
 	redis.call('DEL', KEYS[1])
 	token = false
 end
-local locked = false
 if not token or token == ARGV[3] then
-	locked = redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[4])
+	redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[4])
 end
 local now = redis.call('TIME')
-return {token or '', redis.call('GET', KEYS[2]) or '', locked and 1 or 0, now[1], now[2]}`)
+return {token or '', redis.call('GET', KEYS[2]) or '', now[1], now[2]}`)
 
 	saveScript = redis.NewScript(`
 local lock = redis.call('GET', KEYS[2])
@@ -62,7 +62,8 @@ elseif lock then
 	redis.call('DEL', KEYS[2])
 	return 1
 end
-return redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3]) and 1 or 0`)
+redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3])
+return redis.call('GET', KEYS[1]) == ARGV[2] and 1 or 0`)
 
 	releaseScript = redis.NewScript(`
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
@@ -92,23 +93,22 @@ func (s *redisStore) load(ctx context.Context, q query) (state, error) {
 		return state{}, err
 	}
 	values, ok := reply.([]any)
-	if !ok || len(values) != 5 {
-		return state{}, fmt.Errorf("the script returned %T, want 5 values", reply)
+	if !ok || len(values) != 4 {
+		return state{}, fmt.Errorf("the script returned %T, want 4 values", reply)
 	}
 	token, _ := values[0].(string)
 	lock, _ := values[1].(string)
-	locked, _ := values[2].(int64)
-	text, _ := values[3].(string)
+	text, _ := values[2].(string)
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return state{}, errors.New("TIME returned no seconds")
 	}
-	text, _ = values[4].(string)
+	text, _ = values[3].(string)
 	micros, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return state{}, errors.New("TIME returned no microseconds")
 	}
-	return state{token: token, lock: lock, locked: locked == 1, now: time.Unix(seconds, micros*1000)}, nil
+	return state{token: token, lock: lock, locked: lock == q.owner, now: time.Unix(seconds, micros*1000)}, nil
 }
 
 func (s *redisStore) save(ctx context.Context, owner, token string, ttl time.Duration) (bool, error) {
@@ -126,13 +126,13 @@ func (s *redisStore) release(ctx context.Context, owner, failure string, ttl tim
 // the deadline of a context, and tries again after its own timeouts.
 func (s *redisStore) run(ctx context.Context, script *redis.Script, args ...any) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	type result struct {
 		reply any
 		err   error
 	}
 	done := make(chan result, 1)
 	go func() {
-		defer cancel()
 		var r result
 		defer func() {
 			if p := recover(); p != nil { // a client that is nil, for example

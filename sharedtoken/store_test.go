@@ -1,9 +1,13 @@
 package sharedtoken
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 func TestMemoryStore(t *testing.T) {
@@ -42,9 +46,11 @@ func testStore(t *testing.T, empty func() store, wait func(time.Duration)) {
 
 	s := empty()
 	load(s, query{owner: "a"}, "", "a", true)
+	load(s, query{owner: "a"}, "", "a", true) // again, after its reply was lost
 	load(s, query{owner: "b"}, "", "a", false)
 	save(s, "b", "token-b", time.Hour, false) // the lock is another's
 	save(s, "a", "token-a", time.Hour, true)
+	save(s, "a", "token-a", time.Hour, true) // again
 	load(s, query{owner: "b"}, "token-a", "", false)
 	save(s, "a", "late", time.Hour, false) // the lock is gone, and there is a token
 	load(s, query{owner: "b", due: "other"}, "token-a", "", false)
@@ -80,4 +86,54 @@ func testStore(t *testing.T, empty func() store, wait func(time.Duration)) {
 	load(s, query{owner: "c"}, "token-b", "", false)
 	wait(20 * time.Millisecond)
 	load(s, query{owner: "c"}, "", "c", true)
+}
+
+// instant is a Redis client that does not send anything.
+type instant struct{ redis.UniversalClient }
+
+func (instant) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis.Cmd {
+	cmd := redis.NewCmd(ctx)
+	cmd.SetVal(int64(1))
+	return cmd
+}
+
+// A reply counts, however close it is to the end of its context.
+func TestReplyAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newRedisStore(instant{}, "name")
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			for range 200 {
+				if saved, err := s.save(t.Context(), "owner", "token", time.Hour); !saved || err != nil {
+					t.Errorf("%v, %v", saved, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// hung is a Redis client that neither replies nor looks at the context.
+type hung struct {
+	redis.UniversalClient
+	until chan struct{}
+}
+
+func (h hung) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis.Cmd {
+	<-h.until
+	return redis.NewCmd(ctx)
+}
+
+func TestHungClient(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		until := make(chan struct{})
+		defer close(until)
+		start := time.Now()
+		err := newRedisStore(hung{until: until}, "name").release(t.Context(), "owner", "", 0)
+		if err == nil || time.Since(start) != storeTimeout {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
 }

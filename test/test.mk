@@ -1,5 +1,5 @@
 # What make test-all, make check and CI run, one by one.
-.PHONY: test-model allocs test-examples test-tools vet tidy generated lint spec-lint consumer add-operation fuzz soak vuln mutation
+.PHONY: test-model allocs test-examples test-tools test-sharedtoken vet tidy generated lint spec-lint consumer add-operation fuzz soak vuln mutation
 
 test-model: ### Test every sequence of up to four faults; make test tests up to three
 	GOWORK=off go test $(RACE) -run '^TestModel$$' ./api
@@ -14,8 +14,12 @@ test-examples: ### Test the examples, and the code in README.md
 test-tools: ### Test the benchmarks, the load test and the contract's harness
 	cd test && GOWORK=off go test -count=1 ./... # they read files outside the module, which the cache does not see
 
+test-sharedtoken: ### Test the shared token with a Redis server, and measure it; it takes a minute
+	$(call need,redis-server,redis-server)
+	cd sharedtoken && go test -tags redis -count=1 -v -run Redis . | grep -v '^=== '
+
 vet: ### Run go vet
-	go vet $(WORKSPACE)
+	go vet -tags redis $(WORKSPACE)
 	cd test && GOWORK=off go vet ./...
 
 lint: $(GOLANGCI) ### Run golangci-lint, which checks the format too
