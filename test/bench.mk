@@ -1,5 +1,5 @@
 # What calls cost, beside code written by hand and clients that other generators write.
-.PHONY: bench bench-smoke bench-plot bench-peers
+.PHONY: bench bench-smoke bench-plot bench-peers fleet fleet-plot
 
 PEERS := test/contract/go/peers
 OGEN_CLIENT := $(PEERS)/ogen/oas_client_gen.go
@@ -21,6 +21,13 @@ bench-smoke: bench-peers ### Run each benchmark once
 
 bench-plot: ### Plot calls per second and memory from 1 to 1,000 goroutines into docs/growth.svg
 	cd test && GOWORK=off go run ./bench/cmd/growth -out ../docs/growth.svg
+
+fleet: ### Simulate up to 10,000 processes that start together, with own tokens and with a shared one
+	@mkdir -p .cache
+	cd sharedtoken && go test -count=1 -v -run Simulation . -fleet.all -fleet.out $(CURDIR)/.cache/fleet.json | grep -v '^=== '
+
+fleet-plot: fleet ### Plot calls without a token into docs/many-instances.svg
+	cd test && GOWORK=off go run ./fleet -in ../.cache/fleet.json -out ../docs/many-instances.svg
 
 bench-peers: $(OGEN_CLIENT) $(OPENAPI_GENERATOR_CLIENT) ### Generate the clients that bench compares with
 	@mkdir -p .cache/bench
