@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -66,6 +67,7 @@ type DeliveryAttempt struct {
 // A delivery is a Delivery in the queue. Sandbox.mu guards it.
 type delivery struct {
 	Delivery
+	number  int       // counts up from 1
 	first   time.Time // when the first attempt was due
 	due     time.Time
 	backoff time.Duration
@@ -75,19 +77,20 @@ type delivery struct {
 // deliveries are the events that the sandbox sends. Sandbox.mu guards them.
 type deliveries struct {
 	all      []*delivery // oldest first
+	enqueued int         // how many there ever were
 	finished int         // how many of all are not pending
 	queue    []*delivery // those with an attempt to come, in the order in which they are sent
 	faults   []ScriptedDeliveryFault
-	sending  map[string]bool // the links with an attempt under way
-	ended    *sync.Cond      // an attempt has ended
-	timer    *time.Timer     // for the next attempt that is due; nil for none
+	sending  map[string]*delivery // those with an attempt under way, by link
+	ended    *sync.Cond           // an attempt has ended
+	timer    *time.Timer          // for the next attempt that is due; nil for none
 	ctx      context.Context
 	stop     context.CancelFunc
 }
 
 func newDeliveries(mu *sync.Mutex) *deliveries {
 	ctx, stop := context.WithCancel(context.Background())
-	return &deliveries{sending: map[string]bool{}, ended: sync.NewCond(mu), ctx: ctx, stop: stop}
+	return &deliveries{sending: map[string]*delivery{}, ended: sync.NewCond(mu), ctx: ctx, stop: stop}
 }
 
 // close ends the attempts under way, and makes no others.
@@ -99,9 +102,11 @@ func (q *deliveries) close() {
 	}
 }
 
-// wait waits until no attempt is under way. Meanwhile Sandbox.mu is not locked.
-func (q *deliveries) wait() {
-	for len(q.sending) > 0 {
+// wait waits for the attempts that are due at a time, except those of deliveries after the last one: under load there
+// are always more. Meanwhile Sandbox.mu is not locked. sendDue must have been called before.
+func (q *deliveries) wait(last int, at time.Time) {
+	due := func(d *delivery) bool { return d.number <= last && !d.due.After(at) }
+	for slices.ContainsFunc(slices.Collect(maps.Values(q.sending)), due) || slices.ContainsFunc(q.queue, due) {
 		q.ended.Wait()
 	}
 }
@@ -152,7 +157,8 @@ func (s *Sandbox) Deliveries() []Delivery {
 // enqueue adds an event to those that sendDue sends. The caller has locked s.mu.
 func (s *Sandbox) enqueue(e event, target string) (token string) {
 	now := s.now()
-	d := &delivery{first: now, due: now, backoff: firstBackoff, Delivery: Delivery{
+	s.deliveries.enqueued++
+	d := &delivery{number: s.deliveries.enqueued, first: now, due: now, backoff: firstBackoff, Delivery: Delivery{
 		Event: e.name, IdempotencyKey: e.idempotencyKey, LinkID: e.linkID, URL: target, Token: "delivery_" + rand.Text(), Body: string(e.body),
 		State: DeliveryPending, Attempts: []DeliveryAttempt{},
 	}}
@@ -171,7 +177,7 @@ func (s *Sandbox) sendDue() {
 	}
 	for len(q.sending) < maxSending {
 		now := s.now()
-		i := slices.IndexFunc(q.queue, func(d *delivery) bool { return !d.due.After(now) && !q.sending[d.LinkID] })
+		i := slices.IndexFunc(q.queue, func(d *delivery) bool { return !d.due.After(now) && q.sending[d.LinkID] == nil })
 		if i < 0 {
 			break
 		}
@@ -222,7 +228,7 @@ func (s *Sandbox) start(d *delivery) {
 		s.end(d, DeliveryAttempt{Time: now, Error: "lost, as scripted"})
 		return
 	}
-	q.sending[d.LinkID] = true
+	q.sending[d.LinkID] = d
 	sent, first := d.Delivery, len(d.Attempts)+1
 	go func() {
 		attempts := []DeliveryAttempt{s.send(q.ctx, sent, first, now, fault)}
@@ -310,11 +316,16 @@ func (s *Sandbox) logAttempt(d Delivery, number int, attempt DeliveryAttempt) {
 }
 
 // advance moves the clock forward by d and makes every attempt that is due until then, each at its time. It waits until
-// they have ended. The caller has locked s.mu.
+// they have ended, but not for events of what happens meanwhile. The caller has locked s.mu.
 func (s *Sandbox) advance(d time.Duration) {
-	for target := s.offset + d; ; {
+	last := s.deliveries.enqueued
+	send := func() {
+		now := s.now()
 		s.sendDue()
-		s.deliveries.wait()
+		s.deliveries.wait(last, now)
+	}
+	for target := s.offset + d; ; {
+		send()
 		wait, ok := s.nextDue()
 		if left := target - s.offset; !ok || wait > left {
 			s.offset = max(s.offset, target)
@@ -322,8 +333,7 @@ func (s *Sandbox) advance(d time.Duration) {
 		}
 		s.offset += wait
 	}
-	s.sendDue()
-	s.deliveries.wait()
+	send()
 }
 
 // closeDeliveries ends the attempts under way, waits for them, and makes no others.
@@ -331,7 +341,9 @@ func (s *Sandbox) closeDeliveries() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deliveries.close()
-	s.deliveries.wait()
+	for len(s.deliveries.sending) > 0 {
+		s.deliveries.ended.Wait()
+	}
 	if s.webhookClient == nil {
 		s.sender.CloseIdleConnections()
 	}

@@ -531,6 +531,35 @@ func TestAttemptsInRealTime(t *testing.T) {
 	}
 }
 
+// Under load there is always an event that was just sent. Advance waits for those from before only.
+func TestAdvanceUnderLoad(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	hanging, arrived, ended := newHangingReceiver(t)
+	token := newToken(t, srv)
+	meanwhile := completed(t, srv, token, fmt.Sprintf(`{"customer_user": {"id": "user-43"}, "redirect_uri": "https://yourdomain.com/oauth.html", "webhook": %q}`, hanging))
+	var once sync.Once
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		once.Do(func() {
+			header := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}
+			if _, err := try(t, srv, "POST", "/link-session/exchange-token", header, exchangeBody(meanwhile)); err != nil {
+				t.Error(err)
+			}
+			<-arrived
+		})
+	}))
+	defer receiver.Close()
+	srv.FailDelivery("link.state_changed", 1, sandbox.DeliveryFault{Late: time.Minute})
+	startLinking(t, srv, receiver.URL)
+	srv.Advance(time.Minute)
+	if len(ended) != 0 {
+		t.Error("Advance waited for an event of what happened meanwhile")
+	}
+	if all := srv.Deliveries(); len(all) != 4 || all[0].State != sandbox.DeliveryDelivered || all[1].State != sandbox.DeliveryDelivered {
+		t.Errorf("got %+v", all)
+	}
+}
+
 // Behind an event that is still to be sent again, an event out of order waits for it.
 func TestOutOfOrderBehindARetry(t *testing.T) {
 	t.Parallel()
