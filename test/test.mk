@@ -52,7 +52,7 @@ fuzz: ### Fuzz each target for FUZZTIME (10s)
 # The client under load. It is bounded, and stays on loopback.
 SOAK ?= 2m
 
-soak: ### Run the client under load and faults for SOAK (2m), and check every outcome
+soak: ### Run the client under load and faults for SOAK (2m), check every outcome, and recover lost links by webhook
 	cd test && GOWORK=off go run $(RACE) ./soak -duration $(SOAK)
 
 vuln: $(GOVULNCHECK) ### Look up known vulnerabilities, where vuln.go.dev can be reached

@@ -1,5 +1,7 @@
 // Soak runs the client against a sandbox in which everything fails now and then, and afterwards compares the result of each call
-// with what the sandbox did. It listens on, and connects to, loopback only, and ends by itself.
+// with what the sandbox did. An application behind it gets the sandbox's events, many of them late, twice, out of order, lost
+// at first or with a wrong signature, so that two hours later, by the sandbox's clock, it knows of each exchange whose outcome
+// was unknown which link there is, or that there is none. It listens on, and connects to, loopback only, and ends by itself.
 //
 //	GOWORK=off go run ./soak -duration 2m
 package main

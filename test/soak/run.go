@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"github.com/moneykit/moneykit-go/auth"
 	"github.com/moneykit/moneykit-go/gen"
 	"github.com/moneykit/moneykit-go/sandbox"
+	"github.com/moneykit/moneykit-go/webhook"
 )
 
 type config struct {
@@ -37,6 +39,9 @@ const (
 	connectionBytes = 32 << 10
 	// thinkTime is the longest pause of a worker between two flows, which bounds what the sandbox has to remember.
 	thinkTime = 100 * time.Millisecond
+	// retryTime is the longest pause after a flow that did not get a session. While there is no access token a call fails
+	// at once, and without it most calls would be such ones.
+	retryTime = 2 * time.Second
 	// clockStep is how far the sandbox's clock is moved on now and then, so that tokens end before their time.
 	clockStep = 2 * time.Second
 )
@@ -47,7 +52,10 @@ type report struct {
 	calls, attempts, failed, tokenRequests atomic.Int64
 	http2                                  atomic.Int64 // requests that reached the sandbox over HTTP/2
 	injected, broken, late, refused        int64
+	exchanges                              atomic.Int64 // of link flows, not counting second calls
+	events                                 struct{ received, rejected, repeated, rotations int64 }
 	audit
+	recovery
 	latencies []time.Duration
 	problems  []error
 
@@ -62,17 +70,12 @@ func (r *report) String() string {
 		r.injected, r.broken, r.refused, r.late, r.failed.Load())
 	fmt.Fprintf(&b, "requests over HTTP/2: %d\n", r.http2.Load())
 	slices.Sort(r.latencies)
-	fmt.Fprintf(&b, "a call took %v (p50), %v (p99), %v at most\n", r.percentile(50), r.percentile(99), r.percentile(100))
-	fmt.Fprintf(&b, "links: %d handed out; outcome unknown: %d (%d had taken effect, as a second call found; %d had, and %d had not, which nobody found)\n",
+	fmt.Fprintf(&b, "a call took %v (p50), %v (p99), %v at most\n", percentile(r.latencies, 50), percentile(r.latencies, 99), percentile(r.latencies, 100))
+	fmt.Fprintf(&b, "links: %d handed out; outcome unknown after the last call: %d (%d had taken effect, as a second call found; %d had, and %d had not, which no call found)\n",
 		r.links, r.tookEffect+r.effects+r.noEffect, r.tookEffect, r.effects, r.noEffect)
+	fmt.Fprintf(&b, "events: %d received, %d rejected, %d repeated; keys rotated %d times\n", r.events.received, r.events.rejected, r.events.repeated, r.events.rotations)
+	fmt.Fprintf(&b, "exchanges: %d; %v", r.exchanges.Load(), r.recovery)
 	return b.String()
-}
-
-func (r *report) percentile(p int) time.Duration {
-	if len(r.latencies) == 0 {
-		return 0
-	}
-	return r.latencies[(len(r.latencies)-1)*p/100].Round(10 * time.Microsecond)
 }
 
 func (r *report) wrong(err error) {
@@ -97,7 +100,14 @@ func (r *report) Write(p []byte) (int, error) {
 // run runs c once. Its error is of the setting up; what the client did wrong is in the report.
 func run(c config) (*report, error) {
 	r := &report{config: c}
-	box := sandbox.New(sandbox.WithTokenLifetime(tokenLifetime), sandbox.WithMaxLinks(math.MaxInt32))
+	// Events are sent to loopback only.
+	overLoopback := http.DefaultTransport.(*http.Transport).Clone()
+	defer overLoopback.CloseIdleConnections()
+	direct := &http.Client{Transport: overLoopback, Timeout: 10 * time.Second}
+	box := sandbox.New(sandbox.WithTokenLifetime(tokenLifetime), sandbox.WithMaxLinks(math.MaxInt32),
+		sandbox.WithWebhookClient(direct), sandbox.WithWebhookHosts())
+	defer box.Reset() // ends its timer
+	clock := &clock{box: box}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -105,7 +115,14 @@ func run(c config) (*report, error) {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
+	var calls sync.RWMutex // read-locked by each call, so that the end of the load can wait for them
 	server := &http.Server{Protocols: protocols, Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Method == http.MethodPost { // all but the keys
+			if !calls.TryRLock() {
+				panic(http.ErrAbortHandler)
+			}
+			defer calls.RUnlock()
+		}
 		if req.URL.Path == "/auth/token" {
 			r.tokenRequests.Add(1)
 		}
@@ -116,6 +133,21 @@ func run(c config) (*report, error) {
 	})}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(l) })
+	logger := slog.New(slog.NewJSONHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	app, err := newApp(clock.now, func() (*webhook.Verifier, error) {
+		// No proxy is between: a verifier whose fetch has failed waits for 5 minutes, which do not pass by the sandbox's clock.
+		return webhook.NewVerifier(webhook.WithBaseURL("http://"+l.Addr().String()), webhook.WithHTTPClient(direct), webhook.WithLogger(logger))
+	})
+	if err != nil {
+		return nil, err
+	}
+	lApp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	appServer := &http.Server{Handler: app}
+	serving.Go(func() { _ = appServer.Serve(lApp) })
+	webhookURL := "http://" + lApp.Addr().String() + webhookPath
 	between, err := newProxy(l.Addr().String(), connectionBytes, rand.New(rand.NewPCG(c.seed, 0)))
 	if err != nil {
 		return nil, err
@@ -147,7 +179,7 @@ func run(c config) (*report, error) {
 	}{{url, overHTTP1}, {urlHTTP2, overHTTP2}, {url, late[0]}, {urlHTTP2, late[1]}} {
 		client, err := api.New(source, api.WithBaseURL(way.url), api.WithHTTPClient(&http.Client{Transport: way.transport, Timeout: attemptTimeout}),
 			api.WithRetryPolicy(api.RetryPolicy{BaseDelay: 20 * time.Millisecond, MaxDelay: 2 * time.Second}),
-			api.WithLogger(slog.New(slog.NewJSONHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+			api.WithLogger(logger))
 		if err != nil {
 			return nil, err
 		}
@@ -161,24 +193,37 @@ func run(c config) (*report, error) {
 	var injected atomic.Int64
 	for worker := range c.workers {
 		working.Go(func() {
-			for flow := 0; ctx.Err() == nil; flow++ {
+			for n := 0; ctx.Err() == nil; n++ {
 				for _, op := range []sandbox.Operation{sandbox.CreateLinkSession, sandbox.ExchangeToken} {
 					if inject(box, op, c.rate) {
 						injected.Add(1)
 					}
 				}
-				r.link(clients[worker%len(clients)], box, books, fmt.Sprintf("user-%d-%d", worker, flow))
-				pause(ctx, rand.N(thinkTime))
+				injectDelivery(box)
+				f := flow{report: r, client: clients[worker%len(clients)], box: box, app: app, user: fmt.Sprintf("user-%d-%d", worker, n), id: crand.Text(),
+					webhook: webhookURL, direct: direct, again: n%2 == 0}
+				if f.run(books) {
+					pause(ctx, rand.N(thinkTime))
+				} else {
+					pause(ctx, rand.N(retryTime))
+				}
 			}
 		})
 	}
 	working.Go(func() {
-		for ctx.Err() == nil {
+		for n := 0; ctx.Err() == nil; n++ {
 			pause(ctx, rand.N(tokenLifetime))
+			// A verifier fetches the keys again once in 5 minutes, so each of them sees one new key.
+			switch n % 4 {
+			case 0:
+				r.rotate(box)
+			case 2:
+				r.check(app.restart())
+			}
 			if inject(box, sandbox.Token, 4*c.rate) { // there are few token requests
 				injected.Add(1)
 			}
-			box.Advance(clockStep)
+			clock.advance(clockStep)
 		}
 	})
 	working.Wait()
@@ -193,6 +238,16 @@ func run(c config) (*report, error) {
 	overHTTP2.CloseIdleConnections()
 	between.stop()
 	betweenHTTP2.stop()
+	calls.Lock() // nothing more is processed
+	r.check(app.restart())
+	clock.advance(clockStep)
+	r.rotate(box)
+	clock.advance(eventsWithin)
+	var lost []error
+	r.recovery, lost = app.recovered(box.Links())
+	r.problems = append(r.problems, lost...)
+	r.events.received, r.events.rejected, r.events.repeated = app.received.Load(), app.received.Load()-app.verified.Load(), app.repeated.Load()
+	appServer.Close()
 	server.Close()
 	serving.Wait()
 
@@ -203,6 +258,9 @@ func run(c config) (*report, error) {
 	if r.links == 0 || r.http2.Load() == 0 || r.late == 0 || r.failed.Load() > r.calls.Load()/2 { // or else all of the above may be so because nothing happened
 		r.wrong(fmt.Errorf("%d of %d calls failed", r.failed.Load(), r.calls.Load()))
 	}
+	if r.byEvent == 0 || r.noLink == 0 || r.events.repeated == 0 || r.events.rejected == 0 || r.events.rotations < 2 {
+		r.wrong(errors.New("nothing was recovered, or nothing went wrong with events"))
+	}
 	// Each refused token and each failure may cost a request, and each token two in its lifetime; more is a loop.
 	if most := 2*int64(c.duration/tokenLifetime+1) + r.failed.Load() + r.injected + r.broken + 2*int64(c.duration/time.Second+1); r.tokenRequests.Load() > most {
 		r.wrong(fmt.Errorf("%d token requests, which is more than %d", r.tokenRequests.Load(), most))
@@ -210,50 +268,82 @@ func run(c config) (*report, error) {
 	return r, nil
 }
 
-// link plays one end user's flow.
-func (r *report) link(client *api.Client, box *sandbox.Sandbox, books *ledger, user string) {
+func (r *report) check(err error) {
+	if err != nil {
+		r.wrong(err)
+	}
+}
+
+func (r *report) rotate(box *sandbox.Sandbox) {
+	box.RotateKeys()
+	r.events.rotations++
+}
+
+// A flow is one end user's attempt to link a bank.
+type flow struct {
+	*report
+	client   *api.Client
+	box      *sandbox.Sandbox
+	app      *app
+	user, id string // the id is the attempt's
+	webhook  string
+	direct   *http.Client
+	again    bool // after an unknown outcome a second call is made
+}
+
+// run reports whether there was a session.
+func (f *flow) run(books *ledger) bool {
 	// An application that shuts down in the middle of a flow loses links by itself; so flows end on their own.
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
+	f.app.create(f.id, f.user)
 	var session *gen.CreateLinkSessionResponse
-	err := r.call(func(opts ...api.CallOption) (err error) {
-		session, err = client.CreateLinkSession(ctx, gen.CreateLinkSessionRequest{
-			CustomerUser: gen.LinkSessionCustomerUser{ID: user}, RedirectURI: "https://yourdomain.com/oauth.html", LinkTags: []string{"soak"},
+	err := f.call(func(opts ...api.CallOption) (err error) {
+		session, err = f.client.CreateLinkSession(ctx, gen.CreateLinkSessionRequest{
+			CustomerUser: gen.LinkSessionCustomerUser{ID: f.user}, RedirectURI: "https://yourdomain.com/oauth.html",
+			LinkTags: []string{"soak", attemptTag + f.id}, Webhook: f.webhook,
 		}, opts...)
 		return err
 	})
 	if err != nil {
 		if errors.Is(err, api.ErrOutcomeUnknown) {
-			r.wrong(fmt.Errorf("a session whose outcome is unknown: %w", err))
+			f.wrong(fmt.Errorf("a session whose outcome is unknown: %w", err))
 		}
-		return
+		return false
 	}
-	exchangeable, err := box.Complete(session.LinkSessionToken)
+	exchangeable, err := f.box.Complete(session.LinkSessionToken)
 	if err != nil {
-		r.wrong(fmt.Errorf("the session of %s is none: %w", user, err))
-		return
+		f.wrong(fmt.Errorf("the session of %s is none: %w", f.user, err))
+		return false
 	}
-	t := r.exchange(ctx, client, exchangeable)
+	f.exchanges.Add(1)
+	t := f.exchange(ctx, exchangeable)
 	if t.outcome == refused && errors.Is(t.err, api.ErrInvalidTokenExchange) {
-		r.wrong(fmt.Errorf("%s lost a link: %w", user, t.err))
+		f.wrong(fmt.Errorf("%s lost a link: %w", f.user, t.err))
 	}
-	if t.outcome == unknown { // what the documentation says to do
-		switch second := r.exchange(ctx, client, exchangeable); {
+	if t.outcome == unknown {
+		f.check(forge(f.direct, f.box, f.webhook, f.id))
+	}
+	if t.outcome == unknown && f.again { // the documentation has this and waiting for the event
+		switch second := f.exchange(ctx, exchangeable); {
 		case second.outcome == linked:
 			t = second
 		case errors.Is(second.err, api.ErrInvalidTokenExchange):
 			t.outcome = tookEffect
 		}
 	}
-	books.record(user, t)
+	books.record(f.user, t)
+	return true
 }
 
-func (r *report) exchange(ctx context.Context, client *api.Client, exchangeable string) result {
+func (f *flow) exchange(ctx context.Context, exchangeable string) result {
+	f.app.begin(f.id)
 	var link *gen.ExchangeTokenResponse
-	err := r.call(func(opts ...api.CallOption) (err error) {
-		link, err = client.ExchangeToken(ctx, gen.ExchangeTokenRequest{ExchangeableToken: exchangeable}, opts...)
+	err := f.call(func(opts ...api.CallOption) (err error) {
+		link, err = f.client.ExchangeToken(ctx, gen.ExchangeTokenRequest{ExchangeableToken: exchangeable}, opts...)
 		return err
 	})
+	f.check(f.app.end(f.id, link, err))
 	switch {
 	case err == nil:
 		return result{outcome: linked, linkID: link.Link.LinkID}

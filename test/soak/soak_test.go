@@ -4,13 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/moneykit/moneykit-go/api"
 	"github.com/moneykit/moneykit-go/gen"
 	"github.com/moneykit/moneykit-go/sandbox"
+	"github.com/moneykit/moneykit-go/webhook"
 )
 
 // Whatever an application learned wrongly is noticed.
@@ -43,6 +46,72 @@ func TestLedger(t *testing.T) {
 		_, problems := (&ledger{results: tc.results}).compare(tc.links)
 		if text := fmt.Sprint(errors.Join(problems...)); (len(problems) > 0) != (tc.wrong != "") || !strings.Contains(text, tc.wrong) {
 			t.Errorf("%s: %v", name, text)
+		}
+	}
+}
+
+// Whatever an app knows wrongly is noticed, whether a response or an event came first.
+func TestRecovery(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1_700_000_000, 0)
+	unknown := fmt.Errorf("lost: %w", api.ErrOutcomeUnknown)
+	response := func(id string) *gen.ExchangeTokenResponse {
+		return &gen.ExchangeTokenResponse{Link: gen.LinkCommon{LinkID: id}}
+	}
+	processed := []sandbox.Link{{LinkCommon: gen.LinkCommon{LinkID: "mk_1", State: gen.PublicLinkStateConnected}, CustomerUserID: "u"}}
+	notProcessed := []sandbox.Link{{LinkCommon: gen.LinkCommon{LinkID: "mk_1", State: gen.PublicLinkStateAwaitingTokenExchange}, CustomerUserID: "u"}}
+	type step = func(a *app)
+	lose := func(a *app) { a.begin("a"); _ = a.end("a", nil, unknown) }
+	fail := func(a *app) { a.begin("a"); _ = a.end("a", nil, api.ErrInvalidTokenExchange) }
+	again := func(a *app) { a.begin("a"); _ = a.end("a", response("mk_1"), nil) }
+	event := func(key, tag, id string) step {
+		return func(a *app) {
+			_ = a.process(t.Context(), &webhook.Event{LinkID: id, IdempotencyKey: key, LinkTags: []string{"soak", tag},
+				Payload: &gen.LinkStateChangedWebhook{State: gen.PublicLinkStateConnected}})
+		}
+	}
+	after := func(d time.Duration) step {
+		return func(a *app) { at := a.now().Add(d); a.now = func() time.Time { return at } }
+	}
+	later := after(eventsWithin + 1)
+	for name, tc := range map[string]struct {
+		steps []step
+		links []sandbox.Link
+		want  recovery // without took
+		wrong string   // empty: all is well
+	}{
+		"event":                       {[]step{lose, after(time.Minute), event("k", "attempt:a", "mk_1"), later}, processed, recovery{unknown: 1, byEvent: 1}, ""},
+		"event first":                 {[]step{event("k", "attempt:a", "mk_1"), lose}, processed, recovery{unknown: 1, byEvent: 1, eventFirst: 1}, ""},
+		"event repeated":              {[]step{lose, event("k", "attempt:a", "mk_1"), event("k", "attempt:a", "mk_1")}, processed, recovery{unknown: 1, byEvent: 1, eventFirst: 1}, ""},
+		"event, then invalid token":   {[]step{lose, event("k", "attempt:a", "mk_1"), fail}, processed, recovery{unknown: 1, byEvent: 1, eventFirst: 1}, ""},
+		"second call, then event":     {[]step{lose, again, event("k", "attempt:a", "mk_1")}, processed, recovery{unknown: 1, byCall: 1}, ""},
+		"no link":                     {[]step{lose, fail, later}, notProcessed, recovery{unknown: 1, noLink: 1}, ""},
+		"never unknown":               {[]step{again, event("k", "attempt:a", "mk_1")}, processed, recovery{}, ""},
+		"no event":                    {[]step{lose, later}, processed, recovery{unknown: 1, lost: 1}, "lost"},
+		"event with another tag":      {[]step{lose, event("k", "attempt:b", "mk_1"), later}, processed, recovery{unknown: 1, lost: 1}, "lost"},
+		"too early":                   {[]step{lose, after(eventsWithin)}, notProcessed, recovery{unknown: 1, undecided: 1}, "undecided"},
+		"too late":                    {[]step{lose, later, event("k", "attempt:a", "mk_1")}, processed, recovery{unknown: 1, undecided: 1}, "undecided"},
+		"another's link":              {[]step{lose, event("k", "attempt:a", "mk_2")}, processed, recovery{unknown: 1, wrong: 1}, "wrong"},
+		"link where there is none":    {[]step{lose, event("k", "attempt:a", "mk_1")}, notProcessed, recovery{unknown: 1, wrong: 1}, "wrong"},
+		"another's link, known":       {[]step{event("k", "attempt:a", "mk_2")}, processed, recovery{}, "wrong"},
+		"two links":                   {[]step{again, event("k", "attempt:a", "mk_2")}, processed, recovery{}, "has the link"},
+		"the same event, not deduped": {[]step{lose, event("k", "attempt:a", "mk_1"), event("k2", "attempt:a", "mk_1")}, processed, recovery{unknown: 1, byEvent: 1, eventFirst: 1}, "twice"},
+	} {
+		a, err := newApp(func() time.Time { return start }, func() (*webhook.Verifier, error) { return webhook.NewVerifier() })
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.create("a", "u")
+		for _, step := range tc.steps {
+			step(a)
+		}
+		got, problems := a.recovered(tc.links)
+		if len(got.took) != got.byEvent {
+			t.Errorf("%s: %v", name, got.took)
+		}
+		got.took = nil
+		if text := fmt.Sprint(errors.Join(problems...)); !reflect.DeepEqual(got, tc.want) || (len(problems) > 0) != (tc.wrong != "") || !strings.Contains(text, tc.wrong) {
+			t.Errorf("%s: %+v, want %+v; %s", name, got, tc.want, text)
 		}
 	}
 }
