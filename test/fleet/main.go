@@ -11,6 +11,8 @@ import (
 	"log"
 	"os"
 
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
@@ -62,6 +64,11 @@ func run(in, out string) error {
 	return f.Close()
 }
 
+// label writes 10000 as 10,000.
+func label(kind string, s simulation) string {
+	return message.NewPrinter(language.English).Sprintf("%d processes, %s", s.Processes, kind)
+}
+
 func curves(simulations []simulation) (*plot.Plot, error) {
 	plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"}
 	p := plot.New()
@@ -69,7 +76,7 @@ func curves(simulations []simulation) (*plot.Plot, error) {
 	p.X.Label.Text, p.Y.Label.Text = "minutes", "% of calls"
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 15, 0, 100
 	p.X.Tick.Marker = plot.ConstantTicks{{Value: 0, Label: "0"}, {Value: 5, Label: "5"}, {Value: 10, Label: "10"}, {Value: 15, Label: "15"}}
-	p.Legend.Top, p.Legend.XOffs, p.Legend.YOffs = true, -vg.Points(8), -vg.Points(4)
+	p.Legend.Top, p.Legend.Left, p.Legend.XOffs, p.Legend.YOffs, p.Legend.Padding = true, true, vg.Points(370), -vg.Points(2), vg.Points(2)
 	p.Legend.TextStyle.Font.Size = vg.Points(9)
 	p.Add(plotter.NewGrid())
 	colors := []color.RGBA{{R: 0x75, G: 0x70, B: 0xb3, A: 0xff}, {R: 0x66, G: 0xa6, B: 0x1e, A: 0xff},
@@ -95,13 +102,13 @@ func curves(simulations []simulation) (*plot.Plot, error) {
 		line.Color = colors[own%len(colors)]
 		own++
 		p.Add(line)
-		p.Legend.Add(fmt.Sprintf("%d processes, each its own token", s.Processes), line)
+		p.Legend.Add(label("own tokens", s), line)
 	}
 	if shared == nil || own == 0 {
 		return nil, errors.New("want fleets with own tokens and with shared ones")
 	}
 	shared.Color, shared.Width = color.Black, vg.Points(3)
 	p.Add(shared)
-	p.Legend.Add(fmt.Sprintf("%d processes, shared token", largest), shared)
+	p.Legend.Add(label("one shared token", simulation{Processes: largest}), shared)
 	return p, nil
 }

@@ -60,6 +60,7 @@ func blocks(t *testing.T, page, language string) (found []string) {
 var imports = map[string]string{
 	"api": "github.com/moneykit/moneykit-go/api", "auth": "github.com/moneykit/moneykit-go/auth",
 	"gen": "github.com/moneykit/moneykit-go/gen", "sandbox": "github.com/moneykit/moneykit-go/sandbox",
+	"sharedtoken": "github.com/moneykit/moneykit-go/sharedtoken", "redis": "github.com/redis/go-redis/v9",
 	"webhook": "github.com/moneykit/moneykit-go/webhook", "oauth2": "golang.org/x/oauth2", "sql": "database/sql",
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "log": "log", "slog": "log/slog", "testing": "testing", "time": "time",
 }
