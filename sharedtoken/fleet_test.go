@@ -150,7 +150,8 @@ func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 		e.window, e.requests = now, 0
 	}
 	e.requests++
-	status, body, header := http.StatusCreated, "", http.Header{}
+	status, header := http.StatusCreated, http.Header{}
+	var body string
 	switch {
 	case e.status != 0:
 		status = e.status

@@ -399,7 +399,7 @@ func TestNoSecretIsPrinted(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := fmt.Sprintf("%v %+v %#v %s", s, s, s, s.String())
-		data, err := json.Marshal(s)
+		data, err := json.Marshal(s) //nolint:staticcheck // a user may do so too
 		if err != nil {
 			t.Fatal(err)
 		}
