@@ -1,5 +1,5 @@
 # What a release is made of, and the files that only a host of repositories or a container engine reads.
-.PHONY: api-page lint-files
+.PHONY: api-page lint-files release
 
 RELEASE_TOOLS := .cache/bin/actionlint .cache/bin/gorelease
 LINT := .cache/lint/bin
@@ -20,3 +20,6 @@ lint-files: $(RELEASE_TOOLS) $(LINT)/hadolint ### Check the container files, wor
 
 api-page: ### Write docs/LinkSessionApi.md from the contract and the Example functions of api
 	cd test && GOWORK=off go run ./apidoc
+
+release: .cache/bin/gorelease ### Check that HEAD can be released as VERSION; TAG=1 makes the tags
+	CI_PASSED=$(CI_PASSED) TAG=$(TAG) test/release $(VERSION)
