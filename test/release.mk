@@ -1,5 +1,5 @@
 # What a release is made of, and the files that only a host of repositories or a container engine reads.
-.PHONY: api-page lint-files release
+.PHONY: api-page lint-files release release-check
 
 RELEASE_TOOLS := .cache/bin/actionlint .cache/bin/gorelease
 LINT := .cache/lint/bin
@@ -23,3 +23,6 @@ api-page: ### Write docs/LinkSessionApi.md from the contract and the Example fun
 
 release: .cache/bin/gorelease ### Check that HEAD can be released as VERSION; TAG=1 makes the tags
 	CI_PASSED=$(CI_PASSED) TAG=$(TAG) test/release $(VERSION)
+
+release-check: .cache/bin/gorelease ### Make releases in a copy of the repository
+	test/release-check
