@@ -1,5 +1,5 @@
 # What a release is made of, and the files that only a host of repositories or a container engine reads.
-.PHONY: api-page lint-files release release-check
+.PHONY: api-page cross dist dist-check lint-files release release-check
 
 RELEASE_TOOLS := .cache/bin/actionlint .cache/bin/gorelease
 LINT := .cache/lint/bin
@@ -26,3 +26,15 @@ release: .cache/bin/gorelease ### Check that HEAD can be released as VERSION; TA
 
 release-check: .cache/bin/gorelease ### Make releases in a copy of the repository
 	test/release-check
+
+dist: ### Build the sandbox's program for Linux, macOS and Windows into artifacts/dist
+	test/dist
+
+dist-check: ### Build it, compare one with a second build, and start it from its archive
+	test/dist -check
+
+cross: ### Vet for other systems; test the root on 386, and with encoding/json/v2 behind encoding/json
+	for os in windows darwin; do echo "== $$os" && GOOS=$$os go vet $(WORKSPACE); done
+	@echo "== wasip1" && GOWORK=off GOOS=wasip1 GOARCH=wasm go vet ./...
+	@echo "== 386" && GOWORK=off GOARCH=386 CGO_ENABLED=0 go test ./...
+	@echo "== jsonv2" && GOWORK=off GOEXPERIMENT=jsonv2 go test ./...
