@@ -1,11 +1,11 @@
-// Package moneykit holds the contract that everything in this module is compiled from.
+// Package moneykit contains the contract that the other packages are compiled from.
 //
-// Applications import the packages below it: [github.com/moneykit/moneykit-go/api] for the client and
-// [github.com/moneykit/moneykit-go/auth] for its token. This package is for those who serve or validate the
-// contract, as the sandbox does.
+// Applications import the packages below it: [github.com/moneykit/moneykit-go/api] for the client,
+// [github.com/moneykit/moneykit-go/auth] for its token and [github.com/moneykit/moneykit-go/webhook] for events. This
+// package is for those who serve or validate the contract, as the sandbox does.
 //
-// After a change to openapi.yaml, openapi.overlay.yaml or oapi-codegen.yaml, run go generate ./... in the
-// repository's root. The generator's version is pinned in tools/go.mod, apart from this module, so that none of
+// After a change to openapi.yaml, openapi.overlay.yaml or oapi-codegen.yaml, run make generate, which runs go generate
+// here and in the sandbox. The generator's version is pinned in tools/go.mod, apart from this module, so that none of
 // its dependencies reach an importer.
 package moneykit
 

@@ -28,6 +28,9 @@ func TestSecurityClaims(t *testing.T) {
 			t.Errorf("%s is not in %s", name, path)
 		}
 	}
+	if names := regexp.MustCompile("`(?:Test|Fuzz)[A-Za-z0-9]+`").FindAllString(string(text), -1); len(names) > len(links) {
+		t.Errorf("%d names of tests, and only %d links", len(names), len(links))
+	}
 	for _, row := range strings.Split(string(text), "\n") {
 		if strings.HasPrefix(row, "| ") && !strings.HasPrefix(row, "| Promise") && !strings.HasPrefix(row, "| --") && !strings.Contains(row, "](") {
 			t.Errorf("nothing proves this: %s", row)

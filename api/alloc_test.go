@@ -14,7 +14,7 @@ import (
 	"github.com/moneykit/moneykit-go/gen"
 )
 
-// instant responds every request at once with body.
+// instant responds to every request at once with body.
 type instant struct{ body string }
 
 func (i instant) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -25,8 +25,8 @@ func (i instant) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// TestAllocs holds the line of what one call allocates, net/http and encoding/json included. The numbers are exact with
-// Go 1.26. The race detector allocates too, so make test runs this once more without it.
+// TestAllocs limits what one call allocates, net/http and encoding/json included. The numbers are exact with
+// Go 1.26. The race detector allocates too, so make allocs runs this without it.
 func TestAllocs(t *testing.T) {
 	client := func(body string, opts ...api.Option) *api.Client {
 		c, err := api.New(auth.StaticToken("t"), append(opts, api.WithHTTPClient(&http.Client{Transport: instant{body}}))...)

@@ -202,8 +202,8 @@ func (d *doer) log(ctx context.Context, e *Error, incomplete error) {
 	if e != nil || incomplete != nil {
 		level = slog.LevelWarn
 	}
-	if d.request == nil {
-		attrs = append(attrs, slog.String("not_sent", e.Error()))
+	if e != nil {
+		attrs = append(attrs, slog.String("error", e.Error()))
 	}
 	if incomplete != nil {
 		attrs = append(attrs, slog.String("incomplete_response", redactor.CleanError(incomplete).Error()))

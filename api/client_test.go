@@ -28,7 +28,7 @@ const (
 	linked  = `{"link_id":"mk_1","link":{"link_id":"mk_1","institution_id":"chase","institution_name":"Chase","state":"connected","products":{}}}`
 )
 
-// serve starts an API that responds both operations with response, and returns a client of it.
+// serve starts an API that responds to both operations with response, and returns a client of it.
 func serve(t *testing.T, response http.HandlerFunc, opts ...api.Option) *api.Client {
 	t.Helper()
 	mux := http.NewServeMux()

@@ -42,9 +42,8 @@ func decodeLink(body []byte) (*gen.ExchangeTokenResponse, error) {
 }
 
 const (
-	maxDepth   = 4   // how deep fill looks: link, products, a product, and a field of it
-	maxMembers = 100 // of an object that fill looks at; none of the contract's has so many
-	maxName    = 64  // bytes of a member's name; none of the contract's is so long
+	maxDepth = 4  // how deep fill looks: link, products, a product, and a field of it
+	maxName  = 64 // bytes of a name that fill looks at; none of the contract's is so long
 )
 
 // fill decodes value into r, at the place that prefix opens and suffix closes. If that fails, it decodes each member of
@@ -59,6 +58,9 @@ func fill(r *gen.ExchangeTokenResponse, prefix, suffix, value []byte, depth int)
 		return
 	}
 	for name, member := range members(value) {
+		if len(name) > maxName {
+			continue
+		}
 		open := bytes.Join([][]byte{prefix, []byte("{"), name, []byte(":")}, nil)
 		closing := append([]byte("}"), suffix...)
 		fill(r, open, closing, member, depth-1)
@@ -73,10 +75,10 @@ func members(object []byte) func(yield func(name, value []byte) bool) {
 		if t, err := d.Token(); err != nil || t != json.Delim('{') {
 			return
 		}
-		for range maxMembers {
+		for d.More() {
 			t, err := d.Token()
 			key, ok := t.(string)
-			if err != nil || !ok || len(key) > maxName {
+			if err != nil || !ok {
 				return
 			}
 			name, _ := json.Marshal(key)

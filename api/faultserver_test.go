@@ -163,8 +163,8 @@ func (s *h2Server) serve(conn net.Conn) {
 	if _, err := io.ReadFull(conn, make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))); err != nil {
 		return
 	}
-	whole := &h2Stream{conn: conn}
-	whole.frame(settings, 0, 0, nil)
+	connection := &h2Stream{conn: conn}
+	connection.frame(settings, 0, 0, nil)
 	open := map[uint32]h2Step{}
 	head := make([]byte, 9)
 	for {
@@ -179,9 +179,9 @@ func (s *h2Server) serve(conn net.Conn) {
 		stream := &h2Stream{conn: conn, id: id}
 		switch {
 		case kind == settings && flags&ack == 0:
-			whole.frame(settings, ack, 0, nil)
+			connection.frame(settings, ack, 0, nil)
 		case kind == ping && flags&ack == 0:
-			whole.frame(ping, ack, 0, payload)
+			connection.frame(ping, ack, 0, payload)
 		case kind == headers:
 			step := s.next()
 			if step.early {
@@ -191,7 +191,7 @@ func (s *h2Server) serve(conn net.Conn) {
 			}
 		}
 		if kind == data && len(payload) > 0 { // for later requests on this connection
-			whole.frame(windowUpdate, 0, 0, binary.BigEndian.AppendUint32(nil, uint32(len(payload))))
+			connection.frame(windowUpdate, 0, 0, binary.BigEndian.AppendUint32(nil, uint32(len(payload))))
 		}
 		if step, ok := open[id]; ok && (kind == data || kind == headers) && flags&endStream != 0 {
 			delete(open, id)

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// A hostileServer listens on loopback and plays a fault on every connection, byte by byte.
+// A hostileServer listens on loopback and serves every connection with a fault, byte by byte.
 type hostileServer struct {
 	listener net.Listener
 	host     string
@@ -87,7 +87,7 @@ func (s *hostileServer) accept() {
 	}
 }
 
-// stop ends s, and reports the connections that the client has not let go of.
+// stop ends s, and reports the connections that the client has not closed.
 func (s *hostileServer) stop(t *testing.T) {
 	t.Helper()
 	s.listener.Close()
@@ -169,7 +169,7 @@ func (c *hostileConn) slowly(s string) {
 	}
 }
 
-// afterRequest plays fault on every connection on which a whole request arrives.
+// afterRequest runs fault on every connection on which a whole request arrives.
 func afterRequest(fault func(*hostileConn, hostileRequest)) func(*hostileConn) {
 	return func(c *hostileConn) {
 		if r, ok := c.request(); ok {

@@ -217,7 +217,7 @@ func hostileRows() []hostileRow {
 
 	// Connections that break.
 	early("reset within the request", func(c *hostileConn) {
-		if _, err := c.in.Discard(10); err == nil { // a client that has sent nothing is not yet in doubt
+		if _, err := c.in.Discard(10); err == nil { // a client that has sent nothing knows that nothing was processed
 			c.reset()
 		}
 	}, noResponse(nil))
@@ -382,7 +382,7 @@ func hostileRows() []hostileRow {
 		c.write(fmt.Sprintf("HTTP/1.1 201\nConnection: close\nX-Folded: a\n b\nContent-Length: %d\n\n%s", len(good), good))
 	}), ok(201))
 
-	// Refusals that are odd. The status decides, whatever the body is.
+	// Errors with odd bodies. The status decides.
 	html := "<html><body><h1>Access denied</h1></body></html>"
 	for status, want := range map[string]wants{
 		"400 Bad Request":        refused(400),
@@ -480,7 +480,7 @@ func utf16le(s string) string {
 	return b.String()
 }
 
-// A target is what a fault is played on.
+// A target is what a fault happens to.
 type target struct {
 	name string
 	want func(wants) want

@@ -68,6 +68,8 @@ func TestLinkWithUnreadableFieldIsKept(t *testing.T) {
 	for _, body := range []string{
 		`{"link_id":7,"link":{"link_id":"mk_1"}}`, `{"link":{"link_id":"mk_1"},"link_id":[]}`,
 		`{"future":[{"x":1}],"link":{"future":{},"link_id":"mk_1","state":[]}}`,
+		`{"` + strings.Repeat("n", 65) + `":1,"link":{"` + strings.Repeat("n", 65) + `":1,"link_id":"mk_1","state":5}}`,
+		`{` + manyMembers + `"link":{` + manyMembers + `"link_id":"mk_1","state":5}}`,
 	} {
 		link, logged, err := exchangeWith(t, body, io.EOF)
 		kept(t, body, link, logged, err)
@@ -77,6 +79,9 @@ func TestLinkWithUnreadableFieldIsKept(t *testing.T) {
 		t.Errorf("a timestamp that cannot be read is %v (%v), want zero", link, err)
 	}
 }
+
+// manyMembers are more than the contract has, and none of them is of the contract.
+var manyMembers = strings.Repeat(`"future":1,`, 200)
 
 // A response without a fault is logged as a success, without a warning.
 func TestCompleteLinkIsNoWarning(t *testing.T) {

@@ -132,8 +132,8 @@ func WithMaxBodySize(bytes int64) Option {
 }
 
 // WithLogger logs each attempt with l: operation, attempt, status (0 without a response), duration and request_id, at debug
-// level if it succeeded, and at warn level if it failed, also because there is no token (not_sent), or if a part of the
-// response could not be read (incomplete_response). By default nothing is logged.
+// level if it succeeded, and at warn level if it failed, with the error, or if a part of the response could not be read
+// (incomplete_response). By default nothing is logged.
 func WithLogger(l *slog.Logger) Option {
 	return clientOption(func(c *config) error {
 		if l == nil {
@@ -155,7 +155,7 @@ func WithTimeout(d time.Duration) SharedOption {
 	}
 }
 
-// WithRetryPolicy sets how often and after which wait a call is retried; see [RetryPolicy].
+// WithRetryPolicy sets the maximum number of attempts and the waits between them; see [RetryPolicy].
 func WithRetryPolicy(p RetryPolicy) SharedOption {
 	return func(s *settings) (err error) {
 		s.retry, err = p.withDefaults()

@@ -27,7 +27,7 @@ import (
 	"github.com/moneykit/moneykit-go/internal/secrettest"
 )
 
-// A script is an http.RoundTripper that plays one step a request, the last one again and again. It keeps when each
+// A script is an http.RoundTripper that runs one step per request, the last one again and again. It keeps when each
 // request came, and with what.
 type script struct {
 	steps []step
@@ -170,6 +170,9 @@ func TestWhatIsRepeated(t *testing.T) {
 		"504 with Retry-After":          {says(504, "", "Retry-After", "0"), again, unknown},
 		"closed after the request":      {dies(io.EOF), again, unknown},
 		"reset after the request":       {dies(&net.OpError{Op: "read", Err: syscall.ECONNRESET}), again, unknown},
+		"write error":                   {dies(&net.OpError{Op: "write", Err: syscall.EPIPE}), again, unknown},
+		"TLS alert":                     {dies(&net.OpError{Op: "remote error", Err: errors.New("tls: internal error")}), again, unknown},
+		"TLS alert of our own":          {dies(&net.OpError{Op: "local error", Err: errors.New("tls: bad record MAC")}), again, unknown},
 		"timeout after the request":     {dies(&net.OpError{Op: "read", Err: context.DeadlineExceeded}), again, unknown},
 		"broken within the response":    {breaks(201, io.ErrUnexpectedEOF), again, unknown},
 		"broken within a 400":           {breaks(400, io.ErrUnexpectedEOF), returned, returned},

@@ -67,7 +67,7 @@ func (u *upload) attach(r *http.Request, rt http.RoundTripper, http1 bool) error
 	r.Body, r.ContentLength = u.reader(&u.body), int64(len(u.data))
 	r.GetBody = nil
 	if http1 && r.Method == http.MethodPost {
-		r.GetBody = u.again
+		r.GetBody = u.getBody
 	}
 	return nil
 }
@@ -80,8 +80,8 @@ func (u *upload) reader(r *bytes.Reader) io.ReadCloser {
 	return io.NopCloser(r)
 }
 
-// again is http.Request.GetBody.
-func (u *upload) again() (io.ReadCloser, error) {
+// getBody is http.Request.GetBody.
+func (u *upload) getBody() (io.ReadCloser, error) {
 	if !u.traced.Load() || u.http2.Load() || u.keyed.Load() {
 		return nil, errors.New("the connection broke after the request was sent")
 	}
@@ -95,7 +95,7 @@ func (u *upload) maybeProcessed(err error) bool {
 	switch begun := u.begun.Load(); {
 	case begun > 0:
 		return begun > 1 || !u.http2.Load() || !isRefusedStream(err)
-	case isConnectError(err):
+	case isConnectError(err), u.traced.Load() && isTLSAlert(err):
 		return false
 	case u.sealable:
 		return read
@@ -104,14 +104,17 @@ func (u *upload) maybeProcessed(err error) bool {
 	}
 }
 
-// isConnectError reports whether err is that of a connection that was never established: a failed dial, a certificate that
-// was rejected, or a TLS alert before anything was sent.
+// isConnectError reports whether err is that of a connection that was never established: a failed dial, or a certificate
+// that was rejected.
 func isConnectError(err error) bool {
 	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Op == "dial" || op.Op == "remote error" || op.Op == "local error"
-	}
-	return errors.As(err, new(*tls.CertificateVerificationError))
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, new(*tls.CertificateVerificationError))
+}
+
+// isTLSAlert reports whether err is a TLS alert. One before a request header was written ended the handshake.
+func isTLSAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error")
 }
 
 // isRefusedStream reports whether err is an HTTP/2 stream that the server certainly did not process: it was reset with

@@ -11,7 +11,7 @@ import (
 )
 
 // TestAllocs: a token that is cached costs nothing but the slice that a header's value is kept in. The race detector
-// allocates too, so make test runs this once more without it.
+// allocates too, so make allocs runs this without it.
 func TestAllocs(t *testing.T) {
 	src := auth.StaticToken("t")
 	ctx := context.Background()

@@ -23,6 +23,9 @@
 // backoff has passed: from half a second up to 30 seconds, or as long as Retry-After says (5 minutes at most), plus
 // jitter of up to half of that.
 //
+// The cache is the package's own, because oauth2.ReuseTokenSource makes every caller wait for a fetch however short its
+// context is, and its tokens cannot be invalidated. That is why the package is longer than the fetch alone.
+//
 // # Secrets
 //
 // Credentials and tokens are sent over https only, or over http to loopback. Redirects are not followed. A [Token] prints

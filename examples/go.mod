@@ -1,3 +1,4 @@
+// A module of its own, since the examples need packages, such as SQLite and OpenTelemetry, that users of the client do not.
 module github.com/moneykit/moneykit-go/examples
 
 go 1.26.0

@@ -1,3 +1,5 @@
+// A module of its own, since it needs packages, such as kin-openapi, that users of the client do not. It has no replace,
+// which go install refuses: go.work is for development.
 module github.com/moneykit/moneykit-go/sandbox
 
 go 1.26.0

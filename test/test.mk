@@ -43,7 +43,7 @@ consumer: ### Install a release of the working tree as its users would, and foll
 FUZZTIME ?= 10s
 
 fuzz: ### Fuzz each target for FUZZTIME (10s)
-	@grep -rn -o --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' api auth gen internal $(wildcard webhook) | \
+	@grep -rn -o --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' api auth gen internal webhook sharedtoken | \
 	while IFS=: read -r file _ func; do \
 		echo "== $$(dirname $$file) $${func#func }"; \
 		go test "./$$(dirname $$file)" -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) -parallel 2; \

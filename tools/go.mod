@@ -1,3 +1,4 @@
+// The pinned generator. A module of its own, since a tool line in the root would put the modules that it needs into the graph of users.
 module github.com/moneykit/moneykit-go/tools
 
 go 1.25.0

@@ -1,4 +1,4 @@
-// Package transport is what auth and api share to send requests safely: which URLs may carry a secret, a client that
+// Package transport is what api, auth and webhook share to send requests safely: which URLs may carry a secret, a client that
 // follows no redirect, Retry-After, and redaction of texts from outside.
 package transport
 

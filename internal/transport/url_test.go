@@ -9,7 +9,7 @@ import (
 
 func TestParseURL(t *testing.T) {
 	t.Parallel()
-	for raw, place := range map[string]string{
+	for raw, hostPath := range map[string]string{
 		"https://api.moneykit.com":         "api.moneykit.com",
 		"https://api.moneykit.com/":        "api.moneykit.com/",
 		"https://proxy.example/mk/v1":      "proxy.example/mk/v1",
@@ -25,8 +25,8 @@ func TestParseURL(t *testing.T) {
 		u, err := transport.ParseURL("the URL", raw, false)
 		if err != nil {
 			t.Errorf("%s: %v", raw, err)
-		} else if got := transport.HostPath(u); got != place {
-			t.Errorf("%s: place %q, want %q", raw, got, place)
+		} else if got := transport.HostPath(u); got != hostPath {
+			t.Errorf("%s: hostPath %q, want %q", raw, got, hostPath)
 		}
 	}
 }

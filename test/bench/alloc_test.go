@@ -10,7 +10,7 @@ import (
 )
 
 // TestAllocs compares what a call allocates with what the code written by hand does. The race detector would count its
-// own work, so make test runs this once more without it.
+// own work, so make allocs runs this without it.
 func TestAllocs(t *testing.T) {
 	n := harness.Memory()
 	byHand, err := harness.Hand(n, harness.Plain)
