@@ -17,6 +17,11 @@ $(LINT)/hadolint: tools/lint/requirements.txt
 lint-files: $(RELEASE_TOOLS) $(LINT)/hadolint ### Check the container files, workflows and issue forms
 	$(LINT)/hadolint examples/container/Containerfile
 	$(LINT)/check-jsonschema --builtin-schema vendor.compose-spec examples/container/compose.yaml
+	$(LINT)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(LINT)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/{bug,feature}.yml
+	$(LINT)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	.cache/bin/actionlint
+	@! grep -rnE 'uses: [^ ]+@' .github/workflows | grep -vE '@[0-9a-f]{40} # v[0-9.]+$$' # pinned by digest
 
 api-page: ### Write docs/LinkSessionApi.md from the contract and the Example functions of api
 	cd test && GOWORK=off go run ./apidoc
