@@ -151,7 +151,6 @@ func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	e.requests++
 	status, header := http.StatusCreated, http.Header{}
-	var body string
 	switch {
 	case e.status != 0:
 		status = e.status
@@ -159,6 +158,7 @@ func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 		status = http.StatusTooManyRequests
 		header.Set("Retry-After", strconv.Itoa(int((time.Minute-time.Since(e.window)+time.Second-1)/time.Second)))
 	}
+	var body string
 	if status == http.StatusCreated {
 		e.issued++
 		body = fmt.Sprintf(`{"access_token":"access-%d","token_type":"bearer","expires_in":%d}`, e.issued, int(e.lifetime.Seconds()))

@@ -102,7 +102,7 @@ func (s *Source) Token() (*oauth2.Token, error) {
 			return s.withoutStore(ctx)
 		}
 		// Between a time by the clock of the store and one by ours. The request took a while; both are early by that.
-		fromStore, toStore := asked.Sub(st.now), -time.Since(st.now)
+		fromStore, toStore := asked.Sub(st.now), time.Until(st.now)
 
 		stored := s.open(st.token, fromStore)
 		switch {

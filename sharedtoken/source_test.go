@@ -399,7 +399,7 @@ func TestNoSecretIsPrinted(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := fmt.Sprintf("%v %+v %#v %s", s, s, s, s.String())
-		data, err := json.Marshal(s) //nolint:staticcheck // a user may do so too
+		data, err := json.Marshal(s) //nolint:staticcheck // SA9005: that nothing is in it is the point
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -411,6 +411,95 @@ func TestNoSecretIsPrinted(t *testing.T) {
 		}
 		if text != strings.TrimSpace(strings.Repeat("sharedtoken.Source ", 4)) {
 			t.Errorf("prints as %s", text)
+		}
+	})
+}
+
+// What a process does with the token that it has, at an age and with a store and an endpoint that may fail.
+func TestTokenNearItsEnd(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name             string
+		left             time.Duration
+		down             bool // the store
+		fails            bool // the endpoint
+		want             string
+		earliest, latest time.Duration // until the Expiry
+	}{
+		{name: "the store is down", left: 20 * time.Minute, down: true, want: "access-1", earliest: recheck, latest: 2 * recheck},
+		{name: "the store is down, a minute is left", left: time.Minute, down: true, want: "access-1", latest: time.Minute},
+		{name: "the store is down, little is left", left: 20 * time.Second, down: true, want: "access-2", earliest: recheck, latest: 2 * recheck},
+		{name: "both fail", left: 20 * time.Second, down: true, fails: true, want: "access-1", latest: 20 * time.Second},
+		{name: "both fail, too little is left", left: 4 * time.Second, down: true, fails: true},
+		{name: "the endpoint fails", left: 2 * time.Minute, fails: true, want: "access-1", latest: 2 * time.Minute},
+		{name: "the endpoint fails, too little is left", left: 4 * time.Second, fails: true},
+		{name: "too little is left", left: 4 * time.Second, want: "access-2", latest: time.Hour},
+		{name: "it is due", left: 2 * time.Minute, want: "access-2", earliest: time.Hour - spread, latest: time.Hour},
+		{name: "it is not", left: 4 * time.Minute, want: "access-1", latest: 4 * time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				st, e := &memoryStore{}, newEndpoint()
+				e.latency = 0
+				s := newShared(t, st, e)
+				mustToken(t, s)
+				time.Sleep(time.Hour - c.left) //nolint:forbidigo // in a bubble
+				st.mu.Lock()
+				st.down = c.down
+				st.mu.Unlock()
+				if c.fails {
+					e.status = http.StatusServiceUnavailable
+				}
+				tok, err := s.Token()
+				if c.want == "" {
+					if err == nil {
+						t.Errorf("got %s", tok.AccessToken)
+					}
+					return
+				}
+				if err != nil || tok.AccessToken != c.want {
+					t.Fatalf("got %v, %v, want %s", tok, err, c.want)
+				}
+				if left := time.Until(tok.Expiry); left < c.earliest || left > c.latest {
+					t.Errorf("it expires in %v, want %v to %v", left, c.earliest, c.latest)
+				}
+			})
+		})
+	}
+}
+
+// A process with a token of its own waits for no other.
+func TestOwnTokenMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := &memoryStore{down: true}
+		s := newShared(t, st, newEndpoint())
+		mustToken(t, s)
+		st.change(false)
+		if _, err := st.load(t.Context(), query{owner: "other"}); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if tok := mustToken(t, s); tok.AccessToken != "access-1" || time.Until(tok.Expiry) > 2*recheck || time.Since(start) != 0 {
+			t.Errorf("got %s until %v after %v", tok.AccessToken, tok.Expiry, time.Since(start))
+		}
+	})
+}
+
+// Processes that start one after the other, as a supervisor starts them again, send no more requests than one would.
+func TestFailureOfMany(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, e := &memoryStore{}, newEndpoint()
+		e.status = http.StatusUnauthorized
+		for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(100 * time.Millisecond) { //nolint:forbidigo // in a bubble
+			if _, err := newShared(t, st, e).Token(); err == nil {
+				t.Fatal("no error")
+			}
+		}
+		if _, rejected := e.counts(); rejected < 10 || rejected > 30 {
+			t.Errorf("%d token requests in a minute", rejected)
 		}
 	})
 }
