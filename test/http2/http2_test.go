@@ -78,10 +78,11 @@ func (w *writer) Write(p []byte) (int, error) { *w = append(*w, p...); return le
 
 func exchange(t *testing.T, baseURL string) (link *gen.ExchangeTokenResponse, info api.HTTPInfo, err error) {
 	t.Helper()
+	//nolint:staticcheck // it is deprecated, and in use: this test is about it
 	transport := &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, addr)
 	}}
-	defer transport.CloseIdleConnections()
+	defer transport.CloseIdleConnections() //nolint:staticcheck // as above
 	client, err := api.New(auth.StaticToken("the-access-token"), api.WithBaseURL(baseURL),
 		api.WithHTTPClient(&http.Client{Transport: transport}), api.WithRetryPolicy(api.RetryPolicy{BaseDelay: 1}))
 	if err != nil {
