@@ -23,8 +23,8 @@ vet: ### Run go vet
 	cd test && GOWORK=off go vet ./...
 
 lint: $(GOLANGCI) ### Run golangci-lint, which checks the format too
-	$(GOLANGCI) run $(WORKSPACE)
-	cd test && GOWORK=off ../$(GOLANGCI) run --config ../.golangci.yaml ./...
+	$(GOLANGCI) run --allow-parallel-runners $(WORKSPACE)
+	cd test && GOWORK=off ../$(GOLANGCI) run --allow-parallel-runners --config ../.golangci.yaml ./...
 
 tidy: ### Compare go.mod, go.sum and go.work.sum with what go mod tidy and the go command write
 	test/tidy
