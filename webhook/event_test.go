@@ -85,7 +85,7 @@ func TestMalformedEvents(t *testing.T) {
 	for body, want := range map[string]string{
 		"":                        "not JSON",
 		`{"hunter2"`:              "not JSON",
-		`<hunter2>`:               "not JSON, at byte 1",
+		`<hunter2>`:               "not JSON, at byte ",
 		`[]`:                      "not an event",
 		`"hunter2"`:               "not an event",
 		`null`:                    "no webhook_event",
