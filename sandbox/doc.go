@@ -22,9 +22,9 @@
 //
 // # As a program
 //
-//	go run github.com/moneykit/moneykit-go/sandbox/cmd/moneykit-sandbox
+//	go install github.com/moneykit/moneykit-go/sandbox/cmd/moneykit-sandbox@latest
 //
-// prints the URL and the credentials as three export lines and serves until it is interrupted, for other languages and
+// installs moneykit-sandbox, and each release has it for Linux, macOS and Windows. It prints the URL and the credentials as three export lines and serves until it is interrupted, for other languages and
 // for curl. The methods of a [Sandbox] are endpoints there, which need no token:
 //
 //	POST   /sandbox/complete      {"link_session_token": "…"} → {"exchangeable_token": "…"}
