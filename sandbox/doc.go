@@ -24,8 +24,9 @@
 //
 //	go install github.com/moneykit/moneykit-go/sandbox/cmd/moneykit-sandbox@latest
 //
-// installs moneykit-sandbox, and each release has it for Linux, macOS and Windows. It prints the URL and the credentials as three export lines and serves until it is interrupted, for other languages and
-// for curl. The methods of a [Sandbox] are endpoints there, which need no token:
+// installs moneykit-sandbox, and each release has it for Linux, macOS and Windows. It prints the URL and the credentials as
+// three export lines and serves until it is interrupted, for other languages and for curl. The methods of a [Sandbox] are
+// endpoints there, which need no token:
 //
 //	POST   /sandbox/complete      {"link_session_token": "…"} → {"exchangeable_token": "…"}
 //	POST   /sandbox/fail          {"operation": "exchange_token", "times": 2, "status": 503, "body": "…",
