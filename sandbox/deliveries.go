@@ -102,11 +102,12 @@ func (q *deliveries) close() {
 	}
 }
 
-// wait waits for the attempts that are due at a time, except those of deliveries after the last one: under load there
-// are always more. Meanwhile Sandbox.mu is not locked. sendDue must have been called before.
+// wait waits for the attempts that are under way or are due at a time, except those of deliveries after the last one:
+// under load there are always more. Meanwhile Sandbox.mu is not locked. sendDue must have been called before.
 func (q *deliveries) wait(last int, at time.Time) {
+	underWay := func(d *delivery) bool { return d.number <= last }
 	due := func(d *delivery) bool { return d.number <= last && !d.due.After(at) }
-	for slices.ContainsFunc(slices.Collect(maps.Values(q.sending)), due) || slices.ContainsFunc(q.queue, due) {
+	for slices.ContainsFunc(slices.Collect(maps.Values(q.sending)), underWay) || slices.ContainsFunc(q.queue, due) {
 		q.ended.Wait()
 	}
 }
@@ -167,17 +168,16 @@ func (s *Sandbox) enqueue(e event, target string) (token string) {
 	return d.Token
 }
 
-// sendDue starts the attempts that are due: one at a time for each link, so that its events arrive in order. The caller
-// has locked s.mu.
-func (s *Sandbox) sendDue() {
+// sendDue starts the attempts that are due: one at a time for each link, so that its events arrive in order. It returns
+// the time until which they were due. The caller has locked s.mu.
+func (s *Sandbox) sendDue() (until time.Time) {
 	q := s.deliveries
 	if q.timer != nil {
 		q.timer.Stop()
 		q.timer = nil
 	}
-	for len(q.sending) < maxSending {
-		now := s.now()
-		i := slices.IndexFunc(q.queue, func(d *delivery) bool { return !d.due.After(now) && q.sending[d.LinkID] == nil })
+	for until = s.now(); len(q.sending) < maxSending; until = s.now() {
+		i := slices.IndexFunc(q.queue, func(d *delivery) bool { return !d.due.After(until) && q.sending[d.LinkID] == nil })
 		if i < 0 {
 			break
 		}
@@ -185,23 +185,23 @@ func (s *Sandbox) sendDue() {
 		q.queue = slices.Delete(q.queue, i, i+1)
 		s.start(d)
 	}
-	if wait, ok := s.nextDue(); ok {
+	if wait, ok := s.nextDue(until); ok {
 		q.timer = time.AfterFunc(wait, func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.sendDue()
 		})
 	}
+	return until
 }
 
-// nextDue returns how long it is until the next attempt is due that is not due yet.
-func (s *Sandbox) nextDue() (wait time.Duration, ok bool) {
-	now := s.now()
-	i := slices.IndexFunc(s.deliveries.queue, func(d *delivery) bool { return d.due.After(now) })
+// nextDue returns how long it is until the first attempt that was not due at a time. It is 0 if it has become due since.
+func (s *Sandbox) nextDue(after time.Time) (wait time.Duration, ok bool) {
+	i := slices.IndexFunc(s.deliveries.queue, func(d *delivery) bool { return d.due.After(after) })
 	if i < 0 {
 		return 0, false
 	}
-	return s.deliveries.queue[i].due.Sub(now), true
+	return max(0, s.deliveries.queue[i].due.Sub(s.now())), true
 }
 
 // start makes an attempt, with the fault that is scripted for it. The caller has locked s.mu.
@@ -319,14 +319,13 @@ func (s *Sandbox) logAttempt(d Delivery, number int, attempt DeliveryAttempt) {
 // they have ended, but not for events of what happens meanwhile. The caller has locked s.mu.
 func (s *Sandbox) advance(d time.Duration) {
 	last := s.deliveries.enqueued
-	send := func() {
-		now := s.now()
-		s.sendDue()
-		s.deliveries.wait(last, now)
+	send := func() (until time.Time) {
+		until = s.sendDue()
+		s.deliveries.wait(last, until)
+		return until
 	}
 	for target := s.offset + d; ; {
-		send()
-		wait, ok := s.nextDue()
+		wait, ok := s.nextDue(send())
 		if left := target - s.offset; !ok || wait > left {
 			s.offset = max(s.offset, target)
 			break

@@ -534,12 +534,15 @@ func TestAttemptsInRealTime(t *testing.T) {
 // Under load there is always an event that was just sent. Advance waits for those from before only.
 func TestAdvanceUnderLoad(t *testing.T) {
 	t.Parallel()
+	hanging, arrived, ended := newHangingReceiver(t) // first, so that the sandbox is closed before it
 	srv := sandbox.Start(t)
-	hanging, arrived, ended := newHangingReceiver(t)
 	token := newToken(t, srv)
 	meanwhile := completed(t, srv, token, fmt.Sprintf(`{"customer_user": {"id": "user-43"}, "redirect_uri": "https://yourdomain.com/oauth.html", "webhook": %q}`, hanging))
 	var once sync.Once
-	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if body, _ := io.ReadAll(r.Body); !strings.Contains(string(body), "link.state_changed") { // which comes before Advance
+			return
+		}
 		once.Do(func() {
 			header := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}
 			if _, err := try(t, srv, "POST", "/link-session/exchange-token", header, exchangeBody(meanwhile)); err != nil {
