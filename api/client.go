@@ -192,6 +192,9 @@ var exchangeToken = operation[gen.ExchangeTokenResponse]{id: "exchange_token", d
 //     returns [ErrInvalidTokenExchange], either the first call was processed and the event brings the link_id, or the
 //     token was never valid or has expired, and there is no link.
 //   - [Error.Body] contains as much of the response as arrived.
+//
+// A response whose link_id can be read is a success even if a part of it cannot: then only Link.LinkID is certain to be
+// there, and [WithLogger] logs a warning.
 func (c *Client) ExchangeToken(ctx context.Context, req gen.ExchangeTokenRequest, opts ...CallOption) (*gen.ExchangeTokenResponse, error) {
 	return call(ctx, c, &exchangeToken, opts, input{
 		missing: missing(exchangeToken.id, field{"exchangeable_token", req.ExchangeableToken}),

@@ -99,7 +99,7 @@ const (
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("moneykit")
-	for _, s := range []string{e.Op, e.request, statusText(e.StatusCode), e.Code, e.Message} {
+	for _, s := range []string{e.Op, e.request, statusText(e.StatusCode), e.Code, strings.TrimSuffix(e.Message, ".")} {
 		if s != "" {
 			b.WriteString(": " + s)
 		}

@@ -110,6 +110,10 @@ func TestExistingLink(t *testing.T) {
 
 	srv.Advance(time.Minute)
 	second := exchanged(t, srv, token, reconnect)
+	again := exchanged(t, srv, token, strings.Replace(reconnect, `"transactions": {}`, `"transactions": {"reason": "another", "required": true}`, 1))
+	if was, is := settingsOf(second, "transactions"), settingsOf(again, "transactions"); was == nil || !reflect.DeepEqual(is, was) {
+		t.Errorf("the settings of transactions changed from %v to %v", was, is)
+	}
 	checkFields(t, second, map[string]any{
 		"link_id":        first["link_id"],
 		"institution_id": "chase",
@@ -253,4 +257,9 @@ func TestEveryProduct(t *testing.T) {
 	if products["account_numbers"] != nil || products["investments"] != nil || products["identity"] == nil || products["transactions"] == nil {
 		t.Errorf("at a card issuer: %v", products)
 	}
+}
+
+// settingsOf returns the settings of a product of a link.
+func settingsOf(link map[string]any, product string) any {
+	return link["products"].(map[string]any)[product].(map[string]any)["settings"]
 }

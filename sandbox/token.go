@@ -48,7 +48,7 @@ func (s *Sandbox) serveToken(w http.ResponseWriter, r *http.Request) {
 	if knownSecret := equal(secret, s.ClientSecret); !knownID || !knownSecret {
 		w.Header().Set("WWW-Authenticate", `Basic realm="moneykit"`)
 		httpapi.WriteError(w, &httpapi.Error{Status: http.StatusUnauthorized, Code: codeUnauthorized,
-			Message: "The client_id or client_secret is missing or wrong."})
+			Message: "The client_id or client_secret is missing or not valid."})
 		return
 	}
 	s.mu.Lock()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -15,7 +16,9 @@ import (
 // changes opens the stream of the browser's page, and returns a function that waits for the next list.
 func (w *world) changes() (next func() string) {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.url+"/linking/changes", nil)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second) // or a list that does not come would hang the test
+	w.t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+"/linking/changes", nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -158,9 +158,9 @@ func checkVersion(before, after string, changelog []byte) error {
 	return nil
 }
 
-// defaultBase is the last tag, or the first commit while there is none.
+// defaultBase is the last tag of the root module, or the first commit while there is none.
 func defaultBase(root string) (string, error) {
-	if tag, err := git(root, "describe", "--tags", "--abbrev=0"); err == nil {
+	if tag, err := git(root, "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"); err == nil {
 		return strings.TrimSpace(string(tag)), nil
 	}
 	// Of several roots, the one that is listed last is the oldest.
