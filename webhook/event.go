@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/moneykit/moneykit-go/gen"
@@ -30,7 +32,7 @@ type Event struct {
 	// IdempotencyKey is the same each time that MoneyKit sends this event, and never empty. Process each key once.
 	IdempotencyKey string
 
-	// Timestamp is when the event happened, the same each time that it is sent; zero if an unknown event has none.
+	// Timestamp is when the event happened, the same each time that it is sent; zero if it is absent or unreadable.
 	Timestamp time.Time
 
 	// DeliveryToken and DeliveryAttempt are the headers of the same names, for logs and support. They may be empty.
@@ -38,7 +40,8 @@ type Event struct {
 	DeliveryToken, DeliveryAttempt string
 
 	// Payload is a *[gen.LinkStateChangedWebhook], *[gen.LinkProductRefreshWebhook] or
-	// *[gen.TransactionUpdatesAvailableWebhook], and nil for every other event.
+	// *[gen.TransactionUpdatesAvailableWebhook], and nil for every other event. A field whose value is not of the
+	// contract's type is zero, and its value is in Raw.
 	Payload any
 
 	// Raw is the body as it was received.
@@ -65,8 +68,8 @@ func decodeEvent(body []byte) (*Event, error) {
 		}
 	}
 	var c common
-	if err := json.Unmarshal(body, &c); err != nil {
-		return nil, malformed(err)
+	if err := unmarshal(body, &c); err != nil {
+		return nil, err
 	}
 	return decodeAs(c.Event, body)
 }
@@ -79,30 +82,28 @@ func decodeAs(name string, body []byte) (*Event, error) {
 	switch name {
 	case LinkStateChanged:
 		p := new(gen.LinkStateChangedWebhook)
-		err = json.Unmarshal(body, p)
+		err = unmarshal(body, p)
 		payload, c = p, common{p.WebhookEvent, p.WebhookIdempotencyKey, p.WebhookTimestamp, p.LinkID, p.LinkTags}
 	case LinkProductRefresh:
 		p := new(gen.LinkProductRefreshWebhook)
-		err = json.Unmarshal(body, p)
+		err = unmarshal(body, p)
 		payload, c = p, common{p.WebhookEvent, p.WebhookIdempotencyKey, p.WebhookTimestamp, p.LinkID, p.LinkTags}
 	case TransactionUpdatesAvailable:
 		p := new(gen.TransactionUpdatesAvailableWebhook)
-		err = json.Unmarshal(body, p)
+		err = unmarshal(body, p)
 		payload, c = p, common{p.WebhookEvent, p.WebhookIdempotencyKey, p.WebhookTimestamp, p.LinkID, p.LinkTags}
 	default:
-		err = json.Unmarshal(body, &c)
+		err = unmarshal(body, &c)
 	}
 	switch {
 	case err != nil:
-		return nil, malformed(err)
+		return nil, err
 	case c.Event == "":
-		return nil, invalid("signed but malformed: no webhook_event")
+		return nil, invalid("signed but malformed: no webhook_event that is a string")
 	case c.IdempotencyKey == "":
-		return nil, invalid("signed but malformed: no webhook_idempotency_key")
+		return nil, invalid("signed but malformed: no webhook_idempotency_key that is a string")
 	case payload != nil && c.LinkID == "":
-		return nil, invalid("signed but malformed: no link_id")
-	case payload != nil && c.Timestamp.IsZero():
-		return nil, invalid("signed but malformed: no webhook_timestamp")
+		return nil, invalid("signed but malformed: no link_id that is a string")
 	}
 	return &Event{
 		Type: c.Event, LinkID: c.LinkID, LinkTags: c.LinkTags, IdempotencyKey: c.IdempotencyKey, Timestamp: c.Timestamp.Time,
@@ -110,13 +111,24 @@ func decodeAs(name string, body []byte) (*Event, error) {
 	}, nil
 }
 
-// malformed names the field that does not decode, without its value.
-func malformed(err error) error {
-	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) && wrong.Field != "" {
-		return invalid("signed but malformed: %s is not of the contract's type", wrong.Field)
+// unmarshal decodes body into v. If body does not decode as a whole, each field is decoded on its own, and those that
+// still do not are left at zero: the link exists, and the event may be the only one to name it.
+func unmarshal[T any](body []byte, v *T) error {
+	if json.Unmarshal(body, v) == nil {
+		return nil
 	}
-	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-		return invalid("signed but malformed: not JSON, at byte %d", syntax.Offset)
+	*v = *new(T)
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil {
+		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+			return invalid("signed but malformed: not JSON, at byte %d", syntax.Offset)
+		}
+		return invalid("signed but malformed: not a JSON object")
 	}
-	return invalid("signed but malformed: not an event of the contract")
+	for _, name := range slices.Sorted(maps.Keys(fields)) { // sorted, so that names that differ in case alone have an order
+		if field, err := json.Marshal(map[string]json.RawMessage{name: fields[name]}); err == nil {
+			_ = json.Unmarshal(field, v)
+		}
+	}
+	return nil
 }
