@@ -8,13 +8,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
-
-	"github.com/moneykit/moneykit-go/sandbox"
 )
 
 var schemathesis = client{name: "schemathesis", folder: "schemathesis", passed: regexp.MustCompile(`(?m)^ +\d+ generated, (\d+) passed$`)}
 
-// runSchemathesis runs Schemathesis, all phases, against a sandbox without rate limits.
+// runSchemathesis runs Schemathesis, all phases, against the sandbox's program without rate limits.
 func runSchemathesis(ctx context.Context, cache string) (r result) {
 	start := time.Now()
 	c := schemathesis
@@ -28,14 +26,13 @@ func runSchemathesis(ctx context.Context, cache string) (r result) {
 	if _, r.err = c.script(ctx, "install", env, cache); r.err != nil {
 		return r
 	}
-	server := sandbox.New()
-	url, closeServer, err := serve(server)
+	variables, stop, err := startProgram(ctx, cache)
 	if err != nil {
 		r.err = err
 		return r
 	}
-	defer closeServer()
-	env = append(env, "MONEYKIT_URL="+url, "MONEYKIT_CLIENT_ID="+server.ClientID, "MONEYKIT_CLIENT_SECRET="+server.ClientSecret)
+	defer stop()
+	env = append(env, variables...)
 	output, err := c.script(ctx, "test", env, cache)
 	if err == nil {
 		r.passed, err = c.countPassed(output)
