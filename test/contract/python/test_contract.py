@@ -1,5 +1,6 @@
 """The contract in Python, through openapi-python-client."""
 
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +15,12 @@ from moneykit.models import (
     CreateLinkSessionRequest,
     ExchangeTokenRequest,
     LinkCommon,
+    LinkProductRefreshWebhook,
     LinkSessionCustomerUser,
+    LinkStateChangedWebhook,
     Provider,
     HTTPValidationError,
+    TransactionUpdatesAvailableWebhook,
 )
 
 URL, CLIENT_ID, CLIENT_SECRET = (os.environ["MONEYKIT_" + name] for name in ("URL", "CLIENT_ID", "CLIENT_SECRET"))
@@ -113,3 +117,38 @@ def test_null_reads_as_absent(field):
     link = prepared("null-link.json")
     assert not getattr(link, field)
     assert link.products.identity is None and link.products.accounts.settings is None
+
+
+EVENTS = {
+    "link.state_changed": LinkStateChangedWebhook,
+    "link.product_refresh": LinkProductRefreshWebhook,
+    "transactions.updates_available": TransactionUpdatesAvailableWebhook,
+}
+
+
+def event(name: str):
+    """Decodes an event; None for one that the contract does not have."""
+    body = json.loads(Path("../wire/events", name + ".json").read_text())
+    model = EVENTS.get(body["webhook_event"])
+    return model and model.from_dict(body)
+
+
+def test_events():
+    changed, refresh, transactions = map(
+        event, ("link-state-changed", "link-product-refresh", "transactions-updates-available")
+    )
+    for decoded, kind in zip((changed, refresh, transactions), EVENTS):
+        assert (decoded.webhook_event, decoded.link_id) == (kind, "mk_eqkWN34UEoa2NxyALG8pcV")
+        assert decoded.link_tags == ["smoke_test", "user_type:admin"]
+        assert utc(decoded.webhook_timestamp) == datetime(2023, 2, 16, 9, 14, 11, tzinfo=UTC)
+    assert (changed.state, changed.error) == ("connected", None)
+    assert (refresh.product, refresh.state) == ("accounts", "completed")
+    assert transactions.has_history is True
+
+
+def test_unknown_and_null_in_events():
+    unknown = event("unknown-values")
+    assert (unknown.state, unknown.error) == ("paused", "bank_on_holiday")
+    assert event("unknown-event") is None
+    null = event("null-fields")
+    assert null.link_tags is None and null.has_history is None and null.webhook_major_version is None

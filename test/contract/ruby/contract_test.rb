@@ -102,4 +102,30 @@ class ContractTest < Minitest::Test
     assert_empty [link.provider, link.error_code, link.last_synced_at, link.link_tags, link.products.identity].compact
     assert_nil link.products.account_numbers.settings.prefetch
   end
+
+  # Decodes an event; nil for one that the contract does not have.
+  def event(file)
+    MoneyKit::LinkWebhookEvent.build(JSON.parse(File.read("../wire/events/#{file}.json"), symbolize_names: true))
+  end
+
+  def test_events
+    events = %w[link-state-changed link-product-refresh transactions-updates-available].map { |file| event(file) }
+    assert_equal %w[link.state_changed link.product_refresh transactions.updates_available], events.map(&:webhook_event)
+    events.each do |event|
+      assert_equal ['mk_eqkWN34UEoa2NxyALG8pcV', %w[smoke_test user_type:admin]], [event.link_id, event.link_tags]
+      assert_equal Time.utc(2023, 2, 16, 9, 14, 11), event.webhook_timestamp
+    end
+    changed, refresh, transactions = events
+    assert_equal ['connected', nil], [changed.state, changed.error]
+    assert_equal %w[accounts completed], [refresh.product, refresh.state]
+    assert_equal true, transactions.has_history
+  end
+
+  def test_unknown_and_null_in_events
+    unknown = event('unknown-values')
+    assert_equal %w[paused bank_on_holiday], [unknown.state, unknown.error]
+    assert_nil event('unknown-event')
+    null = event('null-fields')
+    assert_empty [null.link_tags, null.has_history, null.webhook_major_version].compact
+  end
 end

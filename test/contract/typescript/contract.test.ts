@@ -113,3 +113,42 @@ test("null reads as absent", async () => {
   assert.equal(link.provider ?? link.error_code ?? link.last_synced_at ?? link.products.identity, null);
   assert.equal(link.products.account_numbers?.settings?.prefetch ?? "absent", "absent");
 });
+
+type Event = components["schemas"]["LinkWebhookEvent"];
+const event = async (file: string) => JSON.parse(await readFile(`../wire/events/${file}.json`, "utf8")) as Event;
+
+/** What an event says, by its name. */
+function said(event: Event) {
+  switch (event.webhook_event) {
+    case "link.state_changed":
+      return [event.state, event.error];
+    case "link.product_refresh":
+      return [event.product, event.state];
+    case "transactions.updates_available":
+      return [event.has_history];
+    default:
+      return "ignored";
+  }
+}
+
+test("events", async () => {
+  for (const [file, name, want] of [
+    ["link-state-changed", "link.state_changed", ["connected", null]],
+    ["link-product-refresh", "link.product_refresh", ["accounts", "completed"]],
+    ["transactions-updates-available", "transactions.updates_available", [true]],
+  ] as const) {
+    const got = await event(file);
+    assert.deepEqual([got.webhook_event, got.link_id], [name, "mk_eqkWN34UEoa2NxyALG8pcV"]);
+    assert.deepEqual(got.link_tags, ["smoke_test", "user_type:admin"]);
+    assert.equal(time(got.webhook_timestamp).toISOString(), "2023-02-16T09:14:11.000Z");
+    assert.deepEqual(said(got), want);
+  }
+});
+
+test("unknown values and null in events", async () => {
+  assert.deepEqual(said(await event("unknown-values")), ["paused", "bank_on_holiday"]);
+  assert.equal(said(await event("unknown-event")), "ignored");
+  const empty = await event("null-fields");
+  assert.equal(empty.link_tags ?? empty.webhook_major_version, null);
+  assert.deepEqual(said(empty), [null]);
+});
