@@ -30,7 +30,8 @@
 // # Keys
 //
 // A [Verifier] fetches MoneyKit's public keys when it first needs one and keeps them for 24 hours at most. For a key id
-// that it does not know it fetches them again, at most once every 5 minutes, so that forged events cause no load.
+// that it does not know it fetches them again, 5 minutes after the fetch before at the earliest, so that forged events
+// cause no load. An event with a new key may be rejected until then; MoneyKit sends it again.
 package webhook
 
 //go:generate env GOWORK=off go tool -modfile=../tools/go.mod oapi-codegen -config oapi-codegen.yaml ../openapi.yaml

@@ -28,6 +28,7 @@ func Handler(v *Verifier, process func(context.Context, *Event) error) http.Hand
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
+			v.log(r, http.StatusMethodNotAllowed, fmt.Errorf("moneykit: webhook: the method is %.16s, want POST", transport.Redactor{}.Clean(r.Method)))
 			respond(w, http.StatusMethodNotAllowed)
 			return
 		}

@@ -37,15 +37,19 @@ func TestHandler(t *testing.T) {
 	m, c := newMoneyKit(t), newClock()
 	var got *Event
 	type ctxKey struct{}
+	var cancel context.CancelFunc
 	h := Handler(newVerifier(t, m, c), func(ctx context.Context, e *Event) error {
-		if ctx.Value(ctxKey{}) != "of the request" {
+		if cancel(); ctx.Value(ctxKey{}) != "of the request" || !errors.Is(ctx.Err(), context.Canceled) {
 			t.Error("the context is not the request's")
 		}
 		got = e
 		return nil
 	})
 	r := m.request(t, connected, c.now())
-	rec := serve(h, r.WithContext(context.WithValue(r.Context(), ctxKey{}, "of the request")))
+	ctx, stop := context.WithCancel(context.WithValue(r.Context(), ctxKey{}, "of the request"))
+	defer stop()
+	cancel = stop
+	rec := serve(h, r.WithContext(ctx))
 	if rec.Code != http.StatusNoContent || rec.Body.Len() != 0 {
 		t.Errorf("got %d %q", rec.Code, rec.Body)
 	}
@@ -82,9 +86,9 @@ func TestHandlerStatuses(t *testing.T) {
 		status int
 		log    string
 	}{
-		"GET":                  {v, never, method(http.MethodGet), 405, ""},
-		"HEAD":                 {v, never, method(http.MethodHead), 405, ""},
-		"PUT":                  {v, never, method(http.MethodPut), 405, ""},
+		"GET":                  {v, never, method(http.MethodGet), 405, "the method is GET, want POST"},
+		"HEAD":                 {v, never, method(http.MethodHead), 405, "the method is HEAD, want POST"},
+		"PUT":                  {v, never, method(http.MethodPut), 405, "the method is PUT, want POST"},
 		"1001 bytes":           {v, never, m.request(t, connected+strings.Repeat(" ", 1001-len(connected)), now), 413, "longer than 1000 bytes"},
 		"1000 bytes":           {v, nothing, m.request(t, connected+strings.Repeat(" ", 1000-len(connected)), now), 204, ""},
 		"altered":              {v, never, altered, 400, "not the one that was signed"},

@@ -20,7 +20,7 @@ import (
 
 const (
 	keysMaxAge    = 24 * time.Hour
-	fetchInterval = 5 * time.Minute  // between fetches for unknown key ids, and after one that failed
+	fetchInterval = 5 * time.Minute  // between the beginnings of two fetches
 	fetchTimeout  = 10 * time.Second // of a fetch, whose own context nobody cancels
 	maxKeySet     = 1 << 20
 )
@@ -36,7 +36,6 @@ type keyCache struct {
 
 	mu   sync.Mutex
 	last *keyFetch // the latest fetch, under way or done; nil before the first
-	next time.Time // when the next fetch is due, if not at once
 }
 
 // A keySet is the keys of one successful fetch by kid.
@@ -93,28 +92,25 @@ func (c *keyCache) cached(kid string) *ecdsa.PublicKey {
 	return nil
 }
 
-// fetch returns the fetch under way or the latest one, and starts another one if that is due.
+// fetch returns the latest fetch, or starts another one if that is due. The kid that it is for may be forged, so a fetch
+// is due 5 minutes after the one before, whatever came of that.
 func (c *keyCache) fetch(ctx context.Context) *keyFetch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
 	if c.last != nil {
+		if age := now.Sub(c.last.started); age >= 0 && age < fetchInterval { // it is negative if the clock was set back
+			return c.last
+		}
 		select {
 		case <-c.last.done:
-			if wait := c.next.Sub(now); wait > 0 && wait <= fetchInterval { // it is longer if the clock was set back
-				return c.last
-			}
 		default:
 			return c.last
 		}
 	}
-	f := &keyFetch{started: now, done: make(chan struct{})}
-	c.last = f
-	if c.current.Load().fresh(now) { // there are keys: this fetch is for a kid that may be forged
-		c.next = now.Add(fetchInterval)
-	}
-	go c.run(context.WithoutCancel(ctx), f)
-	return f
+	c.last = &keyFetch{started: now, done: make(chan struct{})}
+	go c.run(context.WithoutCancel(ctx), c.last)
+	return c.last
 }
 
 // run fetches the keys for f. A fetch that fails leaves the keys that are there.
@@ -125,11 +121,7 @@ func (c *keyCache) run(ctx context.Context, f *keyFetch) {
 		if p := recover(); p != nil {
 			err = errors.New("the HTTP client panicked")
 		}
-		if f.err = err; err != nil {
-			c.mu.Lock()
-			c.next = f.started.Add(fetchInterval)
-			c.mu.Unlock()
-		}
+		f.err = err
 	}()
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()

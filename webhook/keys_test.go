@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -51,7 +52,7 @@ func TestKeysAreKept24Hours(t *testing.T) {
 	m.wantFetches(t, 2)
 }
 
-// A new key is fetched at once; the next fetch for an unknown key is due 5 minutes later.
+// A new key is fetched at once if the latest fetch is 5 minutes ago, and otherwise when it is.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	m, c := newMoneyKit(t), newClock()
@@ -59,22 +60,46 @@ func TestRotation(t *testing.T) {
 	if err := m.verify(t, v, c); err != nil {
 		t.Fatal(err)
 	}
-	m.key, m.kid = newKey(t), "kid-2"
+	for i := range 3 {
+		m.key, m.kid = newKey(t), fmt.Sprint("new-", i)
+		c.advance(5*time.Minute - 1)
+		if err := m.verify(t, v, c); !errors.Is(err, ErrInvalidSignature) {
+			t.Errorf("a new key within 5 minutes: got %v", err)
+		}
+		m.wantFetches(t, int64(i+1))
+		c.advance(1)
+		if err := m.verify(t, v, c); err != nil {
+			t.Errorf("a new key after 5 minutes: %v", err)
+		}
+		m.wantFetches(t, int64(i+2))
+	}
+	m.key, m.kid = newKey(t), "late"
+	c.advance(time.Hour)
 	if err := m.verify(t, v, c); err != nil {
-		t.Errorf("the new key: got %v", err)
+		t.Errorf("a new key after an hour: %v", err)
 	}
-	m.wantFetches(t, 2)
-	m.key, m.kid = newKey(t), "kid-3"
-	c.advance(5*time.Minute - 1)
-	if err := m.verify(t, v, c); !errors.Is(err, ErrInvalidSignature) {
-		t.Errorf("another new key within 5 minutes: got %v", err)
+	m.wantFetches(t, 5)
+}
+
+// A forged kid that comes first costs the one fetch that a Verifier needs anyway, also when the keys have expired.
+func TestForgedKeysOfColdVerifier(t *testing.T) {
+	t.Parallel()
+	m, c := newMoneyKit(t), newClock()
+	v := newVerifier(t, m, c)
+	for fetches := range int64(2) {
+		for i := range 20 {
+			header := headerWith(sign(t, jose.ES256, m.key, fmt.Sprint("forged-", i), claimsOf(connected, c.now())))
+			if _, err := v.Verify(t.Context(), header, []byte(connected)); !errors.Is(err, ErrInvalidSignature) {
+				t.Errorf("got %v", err)
+			}
+			c.advance(time.Second)
+		}
+		if err := m.verify(t, v, c); err != nil {
+			t.Error(err)
+		}
+		m.wantFetches(t, fetches+1)
+		c.advance(24 * time.Hour)
 	}
-	m.wantFetches(t, 2)
-	c.advance(1)
-	if err := m.verify(t, v, c); err != nil {
-		t.Errorf("another new key 5 minutes later: got %v", err)
-	}
-	m.wantFetches(t, 3)
 }
 
 // A key that is no longer in the set is not used, even if its 24 hours are not over.
@@ -217,6 +242,34 @@ func TestUnusableKeySets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A key set without end is not read beyond the limit.
+func TestEndlessKeySet(t *testing.T) {
+	t.Parallel()
+	m, c := newMoneyKit(t), newClock()
+	body := &endless{}
+	hc := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, ContentLength: -1, Body: io.NopCloser(body)}, nil
+	})}
+	err := m.verify(t, newVerifier(t, m, c, WithHTTPClient(hc)), c)
+	if !errors.Is(err, ErrKeysUnavailable) || !strings.Contains(err.Error(), "longer than 1048576 bytes") || body.read != 1<<20+1 {
+		t.Errorf("got %v after %d bytes", err, body.read)
+	}
+}
+
+// endless is spaces, up to 64 MiB so that a test that fails ends. It counts those that are read.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read > 64<<20 {
+		return 0, io.EOF
+	}
+	for i := range p {
+		p[i] = ' '
+	}
+	e.read += len(p)
+	return len(p), nil
 }
 
 func TestKeySetOfExactlyTheLimit(t *testing.T) {

@@ -110,7 +110,7 @@ func TestEvents(t *testing.T) {
 		settles bool
 	}{
 		"connected": {status: 204, settles: true},
-		"after a key change": {status: 204, settles: true, change: func(w *world, e *gen.LinkStateChangedWebhook) any {
+		"with a key newer than the latest fetch": {status: 400, change: func(w *world, e *gen.LinkStateChangedWebhook) any { // until 5 minutes after it
 			w.deliver(w.mk, event("x", "mk_x"))
 			w.mk.RotateKeys()
 			return *e

@@ -213,11 +213,12 @@ func run(c config) (*report, error) {
 	working.Go(func() {
 		for n := 0; ctx.Err() == nil; n++ {
 			pause(ctx, rand.N(tokenLifetime))
-			// A verifier fetches the keys again once in 5 minutes, so each of them sees one new key.
+			// A verifier fetches the keys again after 5 minutes, which the clock does not move. So it rejects a new key until the
+			// app is restarted.
 			switch n % 4 {
 			case 0:
 				r.rotate(box)
-			case 2:
+			case 1:
 				r.check(app.restart())
 			}
 			if inject(box, sandbox.Token, 4*c.rate) { // there are few token requests
@@ -239,9 +240,9 @@ func run(c config) (*report, error) {
 	between.stop()
 	betweenHTTP2.stop()
 	calls.Lock() // nothing more is processed
-	r.check(app.restart())
-	clock.advance(clockStep)
 	r.rotate(box)
+	clock.advance(clockStep)
+	r.check(app.restart())
 	clock.advance(eventsWithin)
 	var lost []error
 	r.recovery, lost = app.recovered(box.Links())
