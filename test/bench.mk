@@ -11,6 +11,9 @@ bench: bench-peers ## Compare the client with code written by hand and with othe
 	cd test && GOWORK=off go test -c -o ../.cache/bench/own.test ./bench
 	@printf '\na cached token\n'
 	$(COMPARE) -binary ../.cache/bench/own.test -bench Token -baseline x-oauth2
+	GOWORK=off go test -c -o .cache/bench/webhook.test ./webhook
+	@printf '\na webhook event\n'
+	$(COMPARE) -binary ../.cache/bench/webhook.test -bench Verify -baseline ecdsa
 	@echo
 	test/bench/importcost
 

@@ -62,7 +62,7 @@ var imports = map[string]string{
 	"gen": "github.com/moneykit/moneykit-go/gen", "sandbox": "github.com/moneykit/moneykit-go/sandbox",
 	"sharedtoken": "github.com/moneykit/moneykit-go/sharedtoken", "redis": "github.com/redis/go-redis/v9",
 	"webhook": "github.com/moneykit/moneykit-go/webhook", "oauth2": "golang.org/x/oauth2", "sql": "database/sql",
-	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "log": "log", "slog": "log/slog", "testing": "testing", "time": "time",
+	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest", "log": "log", "slog": "log/slog", "testing": "testing", "time": "time",
 }
 
 // file returns the source file for a block. The variables that fragments use (ctx, client, src …) are parameters of the
