@@ -250,3 +250,65 @@ func TestNullReadsAsAbsent(t *testing.T) {
 		t.Errorf("got %+v", link)
 	}
 }
+
+func event(t *testing.T, file string) (event mk.LinkWebhookEvent, err error) {
+	t.Helper()
+	body, err := os.ReadFile("../wire/events/" + file + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event, json.Unmarshal(body, &event)
+}
+
+func TestEvents(t *testing.T) {
+	tags := []string{"smoke_test", "user_type:admin"}
+	for file, want := range map[string][]any{
+		"link-state-changed":             {"link.state_changed", mk.PublicLinkState("connected"), true},
+		"link-product-refresh":           {"link.product_refresh", mk.Product("accounts"), mk.LinkProductState("completed")},
+		"transactions-updates-available": {"transactions.updates_available", true},
+	} {
+		event, err := event(t, file)
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		var linkID, at string
+		var linkTags []string
+		var got []any
+		switch event.Type {
+		case mk.LinkStateChangedWebhookLinkWebhookEvent:
+			e := event.LinkStateChangedWebhook
+			linkID, at, linkTags = e.LinkID, e.WebhookTimestamp, e.LinkTags
+			got = []any{string(e.WebhookEvent), e.State, e.Error.Null}
+		case mk.LinkProductRefreshWebhookLinkWebhookEvent:
+			e := event.LinkProductRefreshWebhook
+			linkID, at, linkTags = e.LinkID, e.WebhookTimestamp, e.LinkTags
+			got = []any{string(e.WebhookEvent), e.Product, e.State}
+		case mk.TransactionUpdatesAvailableWebhookLinkWebhookEvent:
+			e := event.TransactionUpdatesAvailableWebhook
+			linkID, at, linkTags = e.LinkID, e.WebhookTimestamp, e.LinkTags.Value
+			got = []any{string(e.WebhookEvent), e.HasHistory.Value}
+		}
+		if !reflect.DeepEqual(got, want) || linkID != "mk_eqkWN34UEoa2NxyALG8pcV" || !reflect.DeepEqual(linkTags, tags) {
+			t.Errorf("%s: got %v, %s, %q, want %v", file, got, linkID, linkTags, want)
+		}
+		if at, err := parseTime(at); err != nil || !at.Equal(time.Date(2023, 2, 16, 9, 14, 11, 0, time.UTC)) {
+			t.Errorf("%s: webhook_timestamp: got %v, %v", file, at, err)
+		}
+	}
+}
+
+func TestUnknownAndNullInEvents(t *testing.T) {
+	unknown, err := event(t, "unknown-values")
+	if e := unknown.LinkStateChangedWebhook; err != nil || e.State != "paused" || e.Error.Value != "bank_on_holiday" {
+		t.Errorf("got %+v, %v", e, err)
+	}
+	// An event of another name has no type: an error that a handler can ignore.
+	if _, err := event(t, "unknown-event"); err == nil {
+		t.Error("an unknown event is decoded")
+	}
+	null, err := event(t, "null-fields")
+	if e := null.TransactionUpdatesAvailableWebhook; err != nil || !e.LinkTags.Null || !e.HasHistory.Null || !e.WebhookMajorVersion.Null {
+		t.Errorf("got %+v, %v", e, err)
+	}
+}

@@ -147,4 +147,51 @@ class ContractTest {
     assertNull(link.getProducts().getIdentity());
     assertNull(link.getProducts().getAccountNumbers().getSettings().getPrefetch());
   }
+
+  /** Decodes an event as the client decodes a response. */
+  static Object event(String file) throws Exception {
+    var mapper = ApiClient.createDefaultObjectMapper()
+        .registerModule(new SimpleModule().addDeserializer(OffsetDateTime.class, new UTC()));
+    return mapper.readValue(Path.of("../wire/events", file + ".json").toFile(), LinkWebhookEvent.class).getActualInstance();
+  }
+
+  static void common(String name, String linkId, List<String> tags, OffsetDateTime at, String wantName) {
+    assertEquals(wantName, name);
+    assertEquals("mk_eqkWN34UEoa2NxyALG8pcV", linkId);
+    assertEquals(List.of("smoke_test", "user_type:admin"), tags);
+    assertEquals(OffsetDateTime.parse("2023-02-16T09:14:11Z"), at);
+  }
+
+  @Test
+  void events() throws Exception {
+    var changed = (LinkStateChangedWebhook) event("link-state-changed");
+    common(changed.getWebhookEvent().getValue(), changed.getLinkId(), changed.getLinkTags(), changed.getWebhookTimestamp(),
+        "link.state_changed");
+    assertEquals(PublicLinkState.CONNECTED, changed.getState());
+    assertNull(changed.getError());
+
+    var refresh = (LinkProductRefreshWebhook) event("link-product-refresh");
+    common(refresh.getWebhookEvent().getValue(), refresh.getLinkId(), refresh.getLinkTags(), refresh.getWebhookTimestamp(),
+        "link.product_refresh");
+    assertEquals(Product.ACCOUNTS, refresh.getProduct());
+    assertEquals(LinkProductState.COMPLETED, refresh.getState());
+
+    var transactions = (TransactionUpdatesAvailableWebhook) event("transactions-updates-available");
+    common(transactions.getWebhookEvent().getValue(), transactions.getLinkId(), transactions.getLinkTags(),
+        transactions.getWebhookTimestamp(), "transactions.updates_available");
+    assertEquals(true, transactions.getHasHistory());
+  }
+
+  @Test
+  void unknownAndNullInEvents() throws Exception {
+    var unknown = (LinkStateChangedWebhook) event("unknown-values");
+    assertEquals(PublicLinkState.UNKNOWN_DEFAULT_OPEN_API, unknown.getState());
+    assertNull(unknown.getError());
+    // An event of another name has no class: an exception that a handler can catch.
+    assertThrows(java.io.IOException.class, () -> event("unknown-event"));
+    var empty = (TransactionUpdatesAvailableWebhook) event("null-fields");
+    assertNull(empty.getLinkTags());
+    assertNull(empty.getHasHistory());
+    assertNull(empty.getWebhookMajorVersion());
+  }
 }
