@@ -8,6 +8,7 @@ go 1.26.0
 replace (
 	github.com/moneykit/moneykit-go => ../
 	github.com/moneykit/moneykit-go/sandbox => ../sandbox
+	github.com/moneykit/moneykit-go/sharedtoken => ../sharedtoken
 )
 
 require (
@@ -17,8 +18,10 @@ require (
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/moneykit/moneykit-go v0.2.0
 	github.com/moneykit/moneykit-go/sandbox v0.2.0
+	github.com/moneykit/moneykit-go/sharedtoken v0.2.0
 	github.com/oasdiff/oasdiff v1.36.0
 	github.com/pb33f/libopenapi v0.42.4
+	github.com/redis/go-redis/v9 v9.23.0
 	golang.org/x/mod v0.41.0
 	golang.org/x/net v0.59.0
 	golang.org/x/oauth2 v0.37.0
@@ -42,6 +45,7 @@ require (
 	github.com/bytedance/gopkg v0.1.3 // indirect
 	github.com/bytedance/sonic v1.15.0 // indirect
 	github.com/bytedance/sonic/loader v0.5.0 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/cloudwego/base64x v0.1.6 // indirect
 	github.com/gabriel-vasile/mimetype v1.4.12 // indirect
 	github.com/gin-contrib/sse v1.1.0 // indirect
@@ -55,7 +59,7 @@ require (
 	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
-	github.com/klauspost/cpuid/v2 v2.3.0 // indirect
+	github.com/klauspost/cpuid/v2 v2.4.0 // indirect
 	github.com/labstack/gommon v0.5.0 // indirect
 	github.com/leodido/go-urn v1.4.0 // indirect
 	github.com/mattn/go-colorable v0.1.15 // indirect
@@ -81,6 +85,7 @@ require (
 	github.com/wI2L/jsondiff v0.7.1 // indirect
 	github.com/yargevad/filepathx v1.0.0 // indirect
 	go.mongodb.org/mongo-driver/v2 v2.5.0 // indirect
+	go.uber.org/atomic v1.12.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.6 // indirect
 	go.yaml.in/yaml/v4 v4.0.0 // indirect
 	golang.org/x/arch v0.22.0 // indirect

@@ -51,9 +51,11 @@ fuzz: ### Fuzz each target for FUZZTIME (10s)
 
 # The client under load. It is bounded, and stays on loopback.
 SOAK ?= 2m
+PROCESSES ?= 4
 
-soak: ### Run the client under load and faults for SOAK (2m), check every outcome, and recover lost links by webhook
-	cd test && GOWORK=off go run $(RACE) ./soak -duration $(SOAK)
+soak: ### Run PROCESSES (4) that share a token in Redis under load and faults for SOAK (2m), and check every outcome; 1 needs no Redis
+	$(if $(filter-out 1,$(PROCESSES)),$(call need,redis-server,redis-server))
+	cd test && GOWORK=off go run $(RACE) ./soak -duration $(SOAK) -processes $(PROCESSES)
 
 vuln: $(GOVULNCHECK) ### Look up known vulnerabilities, where vuln.go.dev can be reached
 	@out=$$($(GOVULNCHECK) $(WORKSPACE) 2>&1) && { echo "$$out"; exit 0; }; echo "$$out"; \

@@ -40,6 +40,8 @@ type app struct {
 // An attempt is one try of an end user to link a bank.
 type attempt struct {
 	user      string
+	process   int       // that makes the calls
+	exchanged bool      // whether there was an exchange
 	open      int       // exchanges that may have been processed: under way, or with an unknown outcome
 	openSince time.Time // when the last of them was known to be open
 	lostAt    time.Time // when an outcome was first unknown; zero if it never was
@@ -104,10 +106,10 @@ func (a *app) settle(key, id, linkID string) error {
 }
 
 // create adds an attempt, before its session is created.
-func (a *app) create(id, user string) {
+func (a *app) create(id, user string, process int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.attempts[id] = &attempt{user: user}
+	a.attempts[id] = &attempt{user: user, process: process}
 }
 
 // begin records that an exchange is about to be sent.
@@ -119,16 +121,17 @@ func (a *app) begin(id string) {
 		t.openSince = a.now()
 	}
 	t.open++
+	t.exchanged = true
 }
 
 // end records how an exchange ended.
-func (a *app) end(id string, link *gen.ExchangeTokenResponse, err error) error {
+func (a *app) end(id, linkID string, err error) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	t, now := a.attempts[id], a.now()
 	switch {
 	case err == nil:
-		return t.link(link.Link.LinkID, now)
+		return t.link(linkID, now)
 	case errors.Is(err, api.ErrOutcomeUnknown):
 		t.openSince = now
 		if t.lostAt.IsZero() {

@@ -47,15 +47,15 @@ var faults = func() []sandbox.Fault {
 // goAway is for operations only: a token endpoint that says so is not asked again for minutes, and nothing else happens.
 var goAway = sandbox.Fault{Status: 429, Header: http.Header{"Retry-After": {"3600"}}}
 
-// inject has rate of the requests for op meet a fault.
-func inject(box *sandbox.Sandbox, op sandbox.Operation, rate float64) (injected bool) {
+// inject has rate of the requests for op meet a fault, and returns that fault.
+func inject(box *sandbox.Sandbox, op sandbox.Operation, rate float64) (fault sandbox.Fault, injected bool) {
 	if rand.Float64() >= rate {
-		return false
+		return fault, false
 	}
-	fault := goAway
+	fault = goAway
 	if n := rand.IntN(len(faults) + 1); n < len(faults) || op == sandbox.Token {
 		fault = faults[n%len(faults)]
 	}
 	// The only errors are those of faults that cannot be, and these can.
-	return box.Fail(op, 1, fault) == nil
+	return fault, box.Fail(op, 1, fault) == nil
 }

@@ -10,6 +10,13 @@ import (
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
+// A share is what one process did of an app's exchanges.
+type share struct {
+	exchanges int // not counting second calls
+	unknown   int // those whose outcome was unknown
+	recovered int // links of these that the app knows in the end
+}
+
 // A recovery counts what an app knows in the end of the attempts to link whose outcome was unknown.
 type recovery struct {
 	unknown    int // all of them
@@ -21,7 +28,8 @@ type recovery struct {
 	undecided  int // the app did not know it within eventsWithin
 	eventFirst int // of byEvent, those that were known before the outcome was unknown
 
-	took []time.Duration // of byEvent, from when the outcome was unknown
+	took   []time.Duration // of byEvent, from when the outcome was unknown
+	shares map[int]share   // by process
 }
 
 func (c recovery) String() string {
@@ -44,6 +52,7 @@ func (a *app) recovered(links []sandbox.Link) (c recovery, problems []error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.now()
+	c.shares = map[int]share{}
 	count := func(n *int, t *attempt, what string) {
 		if *n++; *n == 1 { // one of each kind is enough to see why
 			problems = append(problems, fmt.Errorf("%s: %s: the app has the link %q, the sandbox %q", t.user, what, t.linkID, connected[t.user]))
@@ -53,8 +62,13 @@ func (a *app) recovered(links []sandbox.Link) (c recovery, problems []error) {
 	for _, t := range a.attempts {
 		linkID := connected[t.user]
 		unknown := !t.lostAt.IsZero()
+		of := c.shares[t.process]
+		if t.exchanged {
+			of.exchanges++
+		}
 		if unknown {
 			c.unknown++
+			of.unknown++
 		}
 		if t.err != nil {
 			problems = append(problems, t.err)
@@ -77,13 +91,16 @@ func (a *app) recovered(links []sandbox.Link) (c recovery, problems []error) {
 			c.noLink++
 		case !t.byEvent:
 			c.byCall++
+			of.recovered++
 		default:
 			c.byEvent++
+			of.recovered++
 			if took == 0 {
 				c.eventFirst++
 			}
 			c.took = append(c.took, took)
 		}
+		c.shares[t.process] = of
 	}
 	slices.Sort(c.took)
 	return c, problems

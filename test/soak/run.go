@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	crand "crypto/rand"
 	"errors"
@@ -15,11 +14,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"text/tabwriter"
 	"time"
 
 	"github.com/moneykit/moneykit-go/api"
-	"github.com/moneykit/moneykit-go/auth"
-	"github.com/moneykit/moneykit-go/gen"
 	"github.com/moneykit/moneykit-go/sandbox"
 	"github.com/moneykit/moneykit-go/webhook"
 )
@@ -42,63 +40,92 @@ const (
 	// retryTime is the longest pause after a flow that did not get a session. While there is no access token a call fails
 	// at once, and without it most calls would be such ones.
 	retryTime = 2 * time.Second
-	// clockStep is how far the sandbox's clock is moved on now and then, so that tokens end before their time.
-	clockStep = 2 * time.Second
+	// Redis is killed once in each outageEvery, and started again empty after outageTime, in which every process needs a token.
+	outageEvery = 20 * time.Second
+	outageTime  = tokenLifetime
 )
+
+// A fleet is the processes that make the calls, and the Redis server with the token that they share, if they do.
+type fleet struct {
+	processes []*process
+	redis     *redisServer // nil for one process with a token of its own
+}
 
 // A report is what a run counted, and what was wrong.
 type report struct {
 	config
-	calls, attempts, failed, tokenRequests atomic.Int64
-	http2                                  atomic.Int64 // requests that reached the sandbox over HTTP/2
-	injected, broken, late, refused        int64
-	exchanges                              atomic.Int64 // of link flows, not counting second calls
-	events                                 struct{ received, rejected, repeated, rotations int64 }
+	problems
+	calls, attempts, failed   atomic.Int64
+	http2                     atomic.Int64 // requests that reached the sandbox over HTTP/2
+	injected, broken, refused int64
+	events                    struct{ received, rejected, repeated, rotations int64 }
 	audit
 	recovery
+	tokenCauses
+	processes []Counts
 	latencies []time.Duration
-	problems  []error
+}
 
-	mu sync.Mutex
+// tokenCauses are why processes that share a token fetch another one.
+type tokenCauses struct {
+	renewals     int64 // at most
+	revocations  int64 // of all tokens at the same time
+	unauthorized int64 // 401s for a valid token
+	outages      int64 // of Redis
+}
+
+// total adds up what the processes counted.
+func (r *report) total() (t Counts) {
+	for _, c := range r.processes {
+		t.Tokens += c.Tokens
+		t.TokenFailures += c.TokenFailures
+		t.StoreRequests += c.StoreRequests
+		t.StoreFailures += c.StoreFailures
+		t.Late += c.Late
+	}
+	return t
+}
+
+// mostTokens is how many tokens the processes fetch at most, however many they are: each cause ends the one token that they
+// share. A process whose request to Redis fails may fetch one for itself.
+func (r *report) mostTokens() int64 {
+	c := r.tokenCauses
+	return 1 + c.renewals + c.revocations + c.unauthorized + c.outages + r.total().StoreFailures
 }
 
 func (r *report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v with %d workers: %d calls, %d retries, %d token requests\n",
-		r.duration, r.workers, r.calls.Load(), r.attempts.Load()-r.calls.Load(), r.tokenRequests.Load())
+	t := r.total()
+	fmt.Fprintf(&b, "%v with %d workers: %d calls, %d retries\n", r.duration, r.workers, r.calls.Load(), r.attempts.Load()-r.calls.Load())
 	fmt.Fprintf(&b, "faults: %d injected, %d connections broken, %d HTTP/2 connections refused or sent away, %d transports read late; %d calls failed for good\n",
-		r.injected, r.broken, r.refused, r.late, r.failed.Load())
+		r.injected, r.broken, r.refused, t.Late, r.failed.Load())
 	fmt.Fprintf(&b, "requests over HTTP/2: %d\n", r.http2.Load())
 	slices.Sort(r.latencies)
 	fmt.Fprintf(&b, "a call took %v (p50), %v (p99), %v at most\n", percentile(r.latencies, 50), percentile(r.latencies, 99), percentile(r.latencies, 100))
 	fmt.Fprintf(&b, "links: %d handed out; outcome unknown after the last call: %d (%d had taken effect, as a second call found; %d had, and %d had not, which no call found)\n",
 		r.links, r.tookEffect+r.effects+r.noEffect, r.tookEffect, r.effects, r.noEffect)
 	fmt.Fprintf(&b, "events: %d received, %d rejected, %d repeated; keys rotated %d times\n", r.events.received, r.events.rejected, r.events.repeated, r.events.rotations)
-	fmt.Fprintf(&b, "exchanges: %d; %v", r.exchanges.Load(), r.recovery)
+	fmt.Fprintf(&b, "%v", r.recovery)
+	fmt.Fprintf(&b, "tokens fetched: %d, at most %d expected: 1 and %d renewals, %d revocations, %d times a 401 for a valid token, %d outages of Redis, %d failed requests to it\n",
+		t.Tokens, r.mostTokens(), r.renewals, r.revocations, r.unauthorized, r.outages, t.StoreFailures)
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "process\texchanges\tunknown\trecovered\ttokens fetched\tfailed token requests\trequests to Redis\tfailed\t")
+	row := func(name any, s share, c Counts) {
+		fmt.Fprintf(w, "%v\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", name, s.exchanges, s.unknown, s.recovered, c.Tokens, c.TokenFailures, c.StoreRequests, c.StoreFailures)
+	}
+	var all share
+	for i, c := range r.processes {
+		s := r.shares[i+1]
+		row(i+1, s, c)
+		all = share{all.exchanges + s.exchanges, all.unknown + s.unknown, all.recovered + s.recovered}
+	}
+	row("all", all, t)
+	w.Flush()
 	return b.String()
 }
 
-func (r *report) wrong(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.problems = append(r.problems, err)
-}
-
-// secrets are what every secret of the sandbox begins with.
-var secrets = [][]byte{[]byte("sandbox_secret_"), []byte("sandbox_access_"), []byte("sandbox_exchangeable_"), []byte("sandbox_session_")}
-
-// Write takes what the client logs, and what its errors print.
-func (r *report) Write(p []byte) (int, error) {
-	for _, secret := range secrets {
-		if bytes.Contains(p, secret) {
-			r.wrong(fmt.Errorf("a secret was printed: %s", p))
-		}
-	}
-	return len(p), nil
-}
-
 // run runs c once. Its error is of the setting up; what the client did wrong is in the report.
-func run(c config) (*report, error) {
+func run(c config, f fleet) (*report, error) {
 	r := &report{config: c}
 	// Events are sent to loopback only.
 	overLoopback := http.DefaultTransport.(*http.Transport).Clone()
@@ -123,9 +150,6 @@ func run(c config) (*report, error) {
 			}
 			defer calls.RUnlock()
 		}
-		if req.URL.Path == "/auth/token" {
-			r.tokenRequests.Add(1)
-		}
 		if req.ProtoMajor == 2 {
 			r.http2.Add(1)
 		}
@@ -133,7 +157,7 @@ func run(c config) (*report, error) {
 	})}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(l) })
-	logger := slog.New(slog.NewJSONHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger := slog.New(slog.NewJSONHandler(&r.problems, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	app, err := newApp(clock.now, func() (*webhook.Verifier, error) {
 		// No proxy is between: a verifier whose fetch has failed waits for 5 minutes, which do not pass by the sandbox's clock.
 		return webhook.NewVerifier(webhook.WithBaseURL("http://"+l.Addr().String()), webhook.WithHTTPClient(direct), webhook.WithLogger(logger))
@@ -157,51 +181,39 @@ func run(c config) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Over HTTP/1.1, over HTTP/2 without TLS, and over either through a transport that reads late.
-	overHTTP1 := http.DefaultTransport.(*http.Transport).Clone()
-	overHTTP1.MaxIdleConnsPerHost = c.workers
-	overHTTP2 := overHTTP1.Clone()
-	overHTTP2.Protocols = new(http.Protocols)
-	overHTTP2.Protocols.SetUnencryptedHTTP2(true)
-	// Or a stalled connection would be used for ever.
-	overHTTP2.HTTP2 = &http.HTTP2Config{SendPingTimeout: attemptTimeout / 2, PingTimeout: attemptTimeout / 2}
-	late := []*lateTransport{{base: overHTTP1, rate: 2 * c.rate}, {base: overHTTP2, rate: 2 * c.rate}}
-	url, urlHTTP2 := "http://"+between.Addr().String(), "http://"+betweenHTTP2.Addr().String()
-	source, err := auth.ClientCredentials(box.ClientID, box.ClientSecret, auth.WithTokenURL(url+"/auth/token"),
-		auth.WithHTTPClient(&http.Client{Transport: overHTTP1, Timeout: attemptTimeout}))
-	if err != nil {
-		return nil, err
+	settings := Settings{ClientID: box.ClientID, ClientSecret: box.ClientSecret, Rate: c.rate, Workers: c.workers,
+		URL: "http://" + between.Addr().String(), URLHTTP2: "http://" + betweenHTTP2.Addr().String()}
+	if f.redis != nil {
+		settings.Redis = f.redis.socket()
 	}
-	var clients []*api.Client
-	for _, way := range []struct {
-		url       string
-		transport http.RoundTripper
-	}{{url, overHTTP1}, {urlHTTP2, overHTTP2}, {url, late[0]}, {urlHTTP2, late[1]}} {
-		client, err := api.New(source, api.WithBaseURL(way.url), api.WithHTTPClient(&http.Client{Transport: way.transport, Timeout: attemptTimeout}),
-			api.WithRetryPolicy(api.RetryPolicy{BaseDelay: 20 * time.Millisecond, MaxDelay: 2 * time.Second}),
-			api.WithLogger(logger))
-		if err != nil {
+	start := time.Now()
+	for _, p := range f.processes {
+		if err := p.do("Start", settings, &None{}); err != nil {
 			return nil, err
 		}
-		clients = append(clients, client)
 	}
 
 	books := &ledger{results: map[string]result{}}
 	ctx, cancel := context.WithTimeout(context.Background(), c.duration)
 	defer cancel()
 	var working sync.WaitGroup
-	var injected atomic.Int64
+	var injected, unauthorized atomic.Int64
+	meetFault := func(op sandbox.Operation, rate float64) {
+		if fault, ok := inject(box, op, rate); ok {
+			injected.Add(1)
+			if fault.Status == http.StatusUnauthorized && op != sandbox.Token {
+				unauthorized.Add(1)
+			}
+		}
+	}
 	for worker := range c.workers {
 		working.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				for _, op := range []sandbox.Operation{sandbox.CreateLinkSession, sandbox.ExchangeToken} {
-					if inject(box, op, c.rate) {
-						injected.Add(1)
-					}
-				}
+				meetFault(sandbox.CreateLinkSession, c.rate)
+				meetFault(sandbox.ExchangeToken, c.rate)
 				injectDelivery(box)
-				f := flow{report: r, client: clients[worker%len(clients)], box: box, app: app, user: fmt.Sprintf("user-%d-%d", worker, n), id: crand.Text(),
-					webhook: webhookURL, direct: direct, again: n%2 == 0}
+				f := flow{report: r, process: f.processes[worker%len(f.processes)], way: worker / len(f.processes) % ways, box: box, app: app,
+					user: fmt.Sprintf("user-%d-%d", worker, n), id: crand.Text(), webhook: webhookURL, direct: direct, again: n%2 == 0}
 				if f.run(books) {
 					pause(ctx, rand.N(thinkTime))
 				} else {
@@ -221,58 +233,79 @@ func run(c config) (*report, error) {
 			case 1:
 				r.check(app.restart())
 			}
-			if inject(box, sandbox.Token, 4*c.rate) { // there are few token requests
-				injected.Add(1)
-			}
-			clock.advance(clockStep)
+			meetFault(sandbox.Token, 4*c.rate) // there are few token requests
+			// All tokens end before their time, as if they had been revoked.
+			clock.advance(tokenLifetime)
+			r.revocations++
 		}
 	})
+	if f.redis != nil {
+		working.Go(func() {
+			n := max(1, c.duration/outageEvery)
+			down := min(outageTime, c.duration/4)
+			up := (c.duration/n - down) / 2
+			for range n {
+				pause(ctx, up)
+				f.redis.kill()
+				pause(ctx, down)
+				r.check(f.redis.start())
+				r.outages++
+				pause(ctx, up)
+			}
+		})
+	}
 	working.Wait()
-	for _, l := range late {
-		l.running.Wait()
-		r.late += l.failed.Load()
-		if n := l.sent.Load(); n > 0 {
-			r.wrong(fmt.Errorf("%d exchanges were sent by a transport that had failed before", n))
+	if f.redis != nil {
+		r.check(f.agree())
+	}
+	for _, p := range f.processes {
+		var n Counts
+		r.check(p.do("Stop", None{}, &n))
+		r.processes = append(r.processes, n)
+		for _, text := range n.Problems {
+			r.check(fmt.Errorf("process %d: %s", p.number, text))
 		}
 	}
-	overHTTP1.CloseIdleConnections()
-	overHTTP2.CloseIdleConnections()
+	// A token is renewed when half its lifetime is left, or earlier by the time that requests to Redis took.
+	r.renewals = int64(time.Since(start) / (tokenLifetime / 3))
 	between.stop()
 	betweenHTTP2.stop()
 	calls.Lock() // nothing more is processed
 	r.rotate(box)
-	clock.advance(clockStep)
+	clock.advance(tokenLifetime)
 	r.check(app.restart())
 	clock.advance(eventsWithin)
 	var lost []error
 	r.recovery, lost = app.recovered(box.Links())
-	r.problems = append(r.problems, lost...)
+	r.check(errors.Join(lost...))
 	r.events.received, r.events.rejected, r.events.repeated = app.received.Load(), app.received.Load()-app.verified.Load(), app.repeated.Load()
 	appServer.Close()
 	server.Close()
 	serving.Wait()
 
 	r.injected, r.broken, r.refused = injected.Load(), between.broken.Load()+betweenHTTP2.broken.Load(), betweenHTTP2.refused.Load()
-	var problems []error
-	r.audit, problems = books.compare(box.Links())
-	r.problems = append(r.problems, problems...)
-	if r.links == 0 || r.http2.Load() == 0 || r.late == 0 || r.failed.Load() > r.calls.Load()/2 { // or else all of the above may be so because nothing happened
-		r.wrong(fmt.Errorf("%d of %d calls failed", r.failed.Load(), r.calls.Load()))
+	r.unauthorized = unauthorized.Load()
+	var wrong []error
+	r.audit, wrong = books.compare(box.Links())
+	r.check(errors.Join(wrong...))
+	t := r.total()
+	if r.links == 0 || r.http2.Load() == 0 || t.Late == 0 || r.failed.Load() > r.calls.Load()/2 { // or else all of the above may be so because nothing happened
+		r.check(fmt.Errorf("%d of %d calls failed", r.failed.Load(), r.calls.Load()))
 	}
 	if r.byEvent == 0 || r.noLink == 0 || r.events.repeated == 0 || r.events.rejected == 0 || r.events.rotations < 2 {
-		r.wrong(errors.New("nothing was recovered, or nothing went wrong with events"))
+		r.check(errors.New("nothing was recovered, or nothing went wrong with events"))
 	}
-	// Each refused token and each failure may cost a request, and each token two in its lifetime; more is a loop.
-	if most := 2*int64(c.duration/tokenLifetime+1) + r.failed.Load() + r.injected + r.broken + 2*int64(c.duration/time.Second+1); r.tokenRequests.Load() > most {
-		r.wrong(fmt.Errorf("%d token requests, which is more than %d", r.tokenRequests.Load(), most))
+	if most := r.mostTokens(); t.Tokens == 0 || t.Tokens > most {
+		r.check(fmt.Errorf("%d tokens were fetched, want 1 to %d", t.Tokens, most))
+	}
+	// After a failure a process waits for half a second at least.
+	if most := t.Tokens + int64(len(f.processes))*int64(time.Since(start)/(500*time.Millisecond)+1); t.TokenFailures > most {
+		r.check(fmt.Errorf("%d token requests failed, which is more than %d", t.TokenFailures, most))
+	}
+	if f.redis != nil && (t.StoreFailures == 0 || t.StoreFailures == t.StoreRequests) {
+		r.check(fmt.Errorf("%d of %d requests to Redis failed", t.StoreFailures, t.StoreRequests))
 	}
 	return r, nil
-}
-
-func (r *report) check(err error) {
-	if err != nil {
-		r.wrong(err)
-	}
 }
 
 func (r *report) rotate(box *sandbox.Sandbox) {
@@ -280,10 +313,29 @@ func (r *report) rotate(box *sandbox.Sandbox) {
 	r.events.rotations++
 }
 
+// agree waits until all processes have the same token.
+func (f fleet) agree() error {
+	var last error
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); pause(context.Background(), 100*time.Millisecond) {
+		different := map[string]bool{}
+		last = nil
+		for _, p := range f.processes {
+			var hash string
+			last = errors.Join(last, p.do("Token", None{}, &hash))
+			different[hash] = true
+		}
+		if last == nil && len(different) == 1 {
+			return nil
+		}
+	}
+	return fmt.Errorf("a minute later the processes do not share a token again: %w", last)
+}
+
 // A flow is one end user's attempt to link a bank.
 type flow struct {
 	*report
-	client   *api.Client
+	process  *process
+	way      int
 	box      *sandbox.Sandbox
 	app      *app
 	user, id string // the id is the attempt's
@@ -294,39 +346,28 @@ type flow struct {
 
 // run reports whether there was a session.
 func (f *flow) run(books *ledger) bool {
-	// An application that shuts down in the middle of a flow loses links by itself; so flows end on their own.
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	f.app.create(f.id, f.user)
-	var session *gen.CreateLinkSessionResponse
-	err := f.call(func(opts ...api.CallOption) (err error) {
-		session, err = f.client.CreateLinkSession(ctx, gen.CreateLinkSessionRequest{
-			CustomerUser: gen.LinkSessionCustomerUser{ID: f.user}, RedirectURI: "https://yourdomain.com/oauth.html",
-			LinkTags: []string{"soak", attemptTag + f.id}, Webhook: f.webhook,
-		}, opts...)
-		return err
-	})
+	f.app.create(f.id, f.user, f.process.number)
+	session, err := f.call(Call{User: f.user, Tag: attemptTag + f.id, Webhook: f.webhook})
 	if err != nil {
 		if errors.Is(err, api.ErrOutcomeUnknown) {
-			f.wrong(fmt.Errorf("a session whose outcome is unknown: %w", err))
+			f.check(fmt.Errorf("a session whose outcome is unknown: %w", err))
 		}
 		return false
 	}
-	exchangeable, err := f.box.Complete(session.LinkSessionToken)
+	exchangeable, err := f.box.Complete(session)
 	if err != nil {
-		f.wrong(fmt.Errorf("the session of %s is none: %w", f.user, err))
+		f.check(fmt.Errorf("the session of %s is none: %w", f.user, err))
 		return false
 	}
-	f.exchanges.Add(1)
-	t := f.exchange(ctx, exchangeable)
+	t := f.exchange(exchangeable)
 	if t.outcome == refused && errors.Is(t.err, api.ErrInvalidTokenExchange) {
-		f.wrong(fmt.Errorf("%s lost a link: %w", f.user, t.err))
+		f.check(fmt.Errorf("%s lost a link: %w", f.user, t.err))
 	}
 	if t.outcome == unknown {
 		f.check(forge(f.direct, f.box, f.webhook, f.id))
 	}
 	if t.outcome == unknown && f.again { // the documentation has this and waiting for the event
-		switch second := f.exchange(ctx, exchangeable); {
+		switch second := f.exchange(exchangeable); {
 		case second.outcome == linked:
 			t = second
 		case errors.Is(second.err, api.ErrInvalidTokenExchange):
@@ -337,17 +378,13 @@ func (f *flow) run(books *ledger) bool {
 	return true
 }
 
-func (f *flow) exchange(ctx context.Context, exchangeable string) result {
+func (f *flow) exchange(exchangeable string) result {
 	f.app.begin(f.id)
-	var link *gen.ExchangeTokenResponse
-	err := f.call(func(opts ...api.CallOption) (err error) {
-		link, err = f.client.ExchangeToken(ctx, gen.ExchangeTokenRequest{ExchangeableToken: exchangeable}, opts...)
-		return err
-	})
-	f.check(f.app.end(f.id, link, err))
+	linkID, err := f.call(Call{Exchangeable: exchangeable})
+	f.check(f.app.end(f.id, linkID, err))
 	switch {
 	case err == nil:
-		return result{outcome: linked, linkID: link.Link.LinkID}
+		return result{outcome: linked, linkID: linkID}
 	case errors.Is(err, api.ErrOutcomeUnknown):
 		return result{outcome: unknown, err: err}
 	default:
@@ -355,25 +392,22 @@ func (f *flow) exchange(ctx context.Context, exchangeable string) result {
 	}
 }
 
-// call makes a call, and counts it.
-func (r *report) call(f func(...api.CallOption) error) error {
-	var info api.HTTPInfo
-	start := time.Now()
-	err := f(api.WithHTTPInfo(&info))
-	took := time.Since(start)
-	r.calls.Add(1)
-	r.attempts.Add(int64(max(1, info.Attempts)))
+// call has the process make a call, and counts it.
+func (f *flow) call(c Call) (string, error) {
+	c.Way = f.way
+	r, err := f.process.call(c)
+	f.calls.Add(1)
+	f.attempts.Add(int64(r.Attempts))
 	if err != nil {
-		r.failed.Add(1)
-		fmt.Fprintf(r, "%v %+v %#v", err, err, err)
-		if !errors.As(err, new(*api.Error)) {
-			r.wrong(fmt.Errorf("an error that is no *api.Error: %w", err))
+		f.failed.Add(1)
+		if !errors.As(err, new(*failure)) {
+			f.check(err)
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.latencies = append(r.latencies, took)
-	return err
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.latencies = append(f.latencies, r.Took)
+	return r.Result, err
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -55,15 +55,12 @@ func TestRecovery(t *testing.T) {
 	t.Parallel()
 	start := time.Unix(1_700_000_000, 0)
 	unknown := fmt.Errorf("lost: %w", api.ErrOutcomeUnknown)
-	response := func(id string) *gen.ExchangeTokenResponse {
-		return &gen.ExchangeTokenResponse{Link: gen.LinkCommon{LinkID: id}}
-	}
 	processed := []sandbox.Link{{LinkCommon: gen.LinkCommon{LinkID: "mk_1", State: gen.PublicLinkStateConnected}, CustomerUserID: "u"}}
 	notProcessed := []sandbox.Link{{LinkCommon: gen.LinkCommon{LinkID: "mk_1", State: gen.PublicLinkStateAwaitingTokenExchange}, CustomerUserID: "u"}}
 	type step = func(a *app)
-	lose := func(a *app) { a.begin("a"); _ = a.end("a", nil, unknown) }
-	fail := func(a *app) { a.begin("a"); _ = a.end("a", nil, api.ErrInvalidTokenExchange) }
-	again := func(a *app) { a.begin("a"); _ = a.end("a", response("mk_1"), nil) }
+	lose := func(a *app) { a.begin("a"); _ = a.end("a", "", unknown) }
+	fail := func(a *app) { a.begin("a"); _ = a.end("a", "", api.ErrInvalidTokenExchange) }
+	again := func(a *app) { a.begin("a"); _ = a.end("a", "mk_1", nil) }
 	event := func(key, tag, id string) step {
 		return func(a *app) {
 			_ = a.process(t.Context(), &webhook.Event{LinkID: id, IdempotencyKey: key, LinkTags: []string{"soak", tag},
@@ -101,7 +98,7 @@ func TestRecovery(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.create("a", "u")
+		a.create("a", "u", 2)
 		for _, step := range tc.steps {
 			step(a)
 		}
@@ -109,7 +106,10 @@ func TestRecovery(t *testing.T) {
 		if len(got.took) != got.byEvent {
 			t.Errorf("%s: %v", name, got.took)
 		}
-		got.took = nil
+		if of := got.shares[2]; got.unknown == 1 && of != (share{exchanges: 1, unknown: 1, recovered: got.byEvent + got.byCall}) {
+			t.Errorf("%s: the share of the process is %+v", name, of)
+		}
+		got.took, got.shares = nil, nil
 		if text := fmt.Sprint(errors.Join(problems...)); !reflect.DeepEqual(got, tc.want) || (len(problems) > 0) != (tc.wrong != "") || !strings.Contains(text, tc.wrong) {
 			t.Errorf("%s: %+v, want %+v; %s", name, got, tc.want, text)
 		}
@@ -123,14 +123,14 @@ func TestSettle(t *testing.T) {
 	stop := make(chan struct{})
 	go func() { <-stop }()
 	time.AfterFunc(150*time.Millisecond, func() { close(stop) })
-	after, problems := settle(footprint{goroutines: before.goroutines, files: before.files, heap: before.heap + uint64(len(kept))}, 5*time.Second)
+	after, problems := settle(Footprint{Goroutines: before.Goroutines, Files: before.Files, Heap: before.Heap + uint64(len(kept))}, 5*time.Second)
 	if problems != nil {
 		t.Errorf("what ends a little later is reported: %v", problems)
 	}
 	leak := make(chan struct{})
 	defer close(leak)
 	go func() { <-leak }()
-	low := footprint{goroutines: after.goroutines, files: after.files - 1, heap: 0}
+	low := Footprint{Goroutines: after.Goroutines, Files: after.Files - 1, Heap: 0}
 	if _, problems := settle(low, 0); len(problems) != 3 {
 		t.Errorf("problems: %v, want all three", problems)
 	}

@@ -8,6 +8,7 @@ go 1.26.0
 replace (
 	github.com/moneykit/moneykit-go => ../../..
 	github.com/moneykit/moneykit-go/sandbox => ../../../sandbox
+	github.com/moneykit/moneykit-go/sharedtoken => ../../../sharedtoken
 	github.com/moneykit/moneykit-go/test => ../..
 )
 
