@@ -3,9 +3,9 @@ package api
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
+
+	"github.com/moneykit/moneykit-go/internal/transport"
 )
 
 // The variables that [FromEnv] reads.
@@ -20,29 +20,26 @@ const (
 // https://api.moneykit.com if it is not set. MONEYKIT_INSECURE_HTTP=1 is [WithInsecureHTTP]. The error names every variable
 // that is missing. opts take precedence over MONEYKIT_URL.
 func FromEnv(opts ...Option) (*Client, error) {
-	id, secret := strings.TrimSpace(os.Getenv(EnvClientID)), strings.TrimSpace(os.Getenv(EnvClientSecret))
+	env, err := transport.ReadEnv()
+	if err != nil {
+		return nil, fmt.Errorf("moneykit: api: %w", err)
+	}
 	var missing []string
-	if id == "" {
+	if env.ClientID == "" {
 		missing = append(missing, EnvClientID)
 	}
-	if secret == "" {
+	if env.ClientSecret == "" {
 		missing = append(missing, EnvClientSecret)
 	}
 	if missing != nil {
 		return nil, errors.New("moneykit: api: set the environment variable(s) " + strings.Join(missing, ", "))
 	}
 	var fromEnv []Option
-	if baseURL := strings.TrimSpace(os.Getenv(EnvURL)); baseURL != "" {
-		fromEnv = append(fromEnv, withBaseURL(EnvURL, baseURL))
+	if env.URL != "" {
+		fromEnv = append(fromEnv, withBaseURL(EnvURL, env.URL))
 	}
-	if value := strings.TrimSpace(os.Getenv(EnvInsecureHTTP)); value != "" {
-		insecure, err := strconv.ParseBool(value)
-		if err != nil {
-			return nil, fmt.Errorf("moneykit: api: %s is %q; want 1 or 0", EnvInsecureHTTP, value)
-		}
-		if insecure {
-			fromEnv = append(fromEnv, WithInsecureHTTP())
-		}
+	if env.InsecureHTTP {
+		fromEnv = append(fromEnv, WithInsecureHTTP())
 	}
-	return FromCredentials(id, secret, append(fromEnv, opts...)...)
+	return FromCredentials(env.ClientID, env.ClientSecret, append(fromEnv, opts...)...)
 }

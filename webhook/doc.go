@@ -7,7 +7,7 @@
 //
 // # Receive events
 //
-//	v, err := webhook.NewVerifier()
+//	v, err := webhook.NewVerifier() // or webhook.FromEnv, which uses the MoneyKit that api.FromEnv does
 //	…
 //	http.Handle("POST /moneykit/webhook", webhook.Handler(v, func(ctx context.Context, e *webhook.Event) error {
 //		switch p := e.Payload.(type) {

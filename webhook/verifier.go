@@ -8,8 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/moneykit/moneykit-go/gen"
 	"github.com/moneykit/moneykit-go/internal/transport"
@@ -42,7 +44,8 @@ type Verifier struct {
 type Option func(*options) error
 
 type options struct {
-	baseURL  string
+	baseURLName, baseURL string
+
 	clientID string
 	http     *http.Client
 	maxBody  int64
@@ -55,9 +58,12 @@ type options struct {
 // WithBaseURL sets where the API is, https://api.moneykit.com by default. The public keys are fetched from
 // .well-known/jwks.json below it. It must be https unless its host is loopback; see
 // [WithInsecureHTTP].
-func WithBaseURL(baseURL string) Option {
+func WithBaseURL(baseURL string) Option { return withBaseURL("the base URL", baseURL) }
+
+// withBaseURL is WithBaseURL for a URL that errors call by another name.
+func withBaseURL(name, baseURL string) Option {
 	return func(o *options) error {
-		o.baseURL = baseURL
+		o.baseURLName, o.baseURL = name, baseURL
 		return nil
 	}
 }
@@ -67,6 +73,9 @@ func WithClientID(id string) Option {
 	return func(o *options) error {
 		if id == "" {
 			return errors.New("WithClientID: the id is empty; leave the option out to send none")
+		}
+		if strings.ContainsFunc(id, unicode.IsControl) {
+			return errors.New("WithClientID: the id contains a control character, such as a line break")
 		}
 		o.clientID = id
 		return nil
@@ -122,7 +131,7 @@ func WithLogger(l *slog.Logger) Option {
 
 // NewVerifier returns a Verifier for MoneyKit's events. It makes no request itself.
 func NewVerifier(opts ...Option) (*Verifier, error) {
-	o := options{baseURL: gen.ServerURL, maxBody: DefaultMaxBodySize, now: time.Now}
+	o := options{baseURLName: "the base URL", baseURL: gen.ServerURL, maxBody: DefaultMaxBodySize, now: time.Now}
 	for _, opt := range opts {
 		if opt == nil {
 			continue
@@ -131,7 +140,7 @@ func NewVerifier(opts ...Option) (*Verifier, error) {
 			return nil, fmt.Errorf("moneykit: webhook: %w", err)
 		}
 	}
-	base, err := transport.ParseURL("the base URL", o.baseURL, o.insecureHTTP)
+	base, err := transport.ParseURL(o.baseURLName, o.baseURL, o.insecureHTTP)
 	if err != nil {
 		return nil, fmt.Errorf("moneykit: webhook: %w", err)
 	}
