@@ -23,12 +23,20 @@ type visitor struct {
 	token, bearer string
 }
 
-// visit starts a session with what is in fields besides the required ones.
+// visit starts a session with what is in fields besides the required ones, or instead of them.
 func visit(t *testing.T, srv *sandbox.Server, fields string) visitor {
 	t.Helper()
 	bearer := newToken(t, srv)
-	return visitor{t, srv, newSession(t, srv, bearer, `{
-		"customer_user": {"id": "user-42"}, "redirect_uri": "https://yourdomain.com/oauth.html"`+fields+`}`), bearer}
+	var request map[string]any // of two fields with one name, it keeps the second
+	err := json.Unmarshal([]byte(`{"customer_user": {"id": "user-42"}, "redirect_uri": "https://yourdomain.com/oauth.html"`+fields+`}`), &request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return visitor{t, srv, newSession(t, srv, bearer, string(body)), bearer}
 }
 
 // page opens Connect the way that the launcher does.

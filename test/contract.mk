@@ -10,7 +10,8 @@ contract: $(OPENAPI_GENERATOR_JAR) spec-load ## Test clients of five languages a
 contract-%: $(OPENAPI_GENERATOR_JAR)
 	$(RUN_CONTRACT) $*
 
-contract-page: ### Paste docs/other-languages.md, block by block, into an empty folder
+contract-page: dist ### Paste docs/other-languages.md, block by block, into an empty folder
+	$(call need,curl,curl)
 	cd test/contract && GOWORK=off go run . -page
 
 generators: $(OPENAPI_GENERATOR_JAR) ### Count the warnings of 14 generators; UPDATE=1 writes them to docs/other-languages.md

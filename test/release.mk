@@ -21,7 +21,9 @@ lint-files: $(RELEASE_TOOLS) $(LINT)/hadolint ### Check the container files, wor
 	$(LINT)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/{bug,feature}.yml
 	$(LINT)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	.cache/bin/actionlint
-	@! grep -rnE 'uses: [^ ]+@' .github/workflows | grep -vE '@[0-9a-f]{40} # v[0-9.]+$$' # pinned by digest
+	@! grep -rnE 'uses: ' .github/workflows | grep -vE '@[0-9a-f]{40} # v[0-9.]+$$' # pinned by digest
+	@oldest=$$(sed -n 's/^go \(.*\)\.[0-9]*$$/\1.x/p' go.mod); grep -qF "go: [$$oldest, stable]" .github/workflows/ci.yml || \
+		{ echo "ci.yml does not test with $$oldest, the oldest Go that go.mod accepts" >&2; exit 1; }
 
 api-page: ### Write docs/LinkSessionApi.md from the contract and the Example functions of api
 	cd test && GOWORK=off go run ./apidoc

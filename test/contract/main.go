@@ -7,7 +7,8 @@
 //	go run . -generators [-update]
 //
 // It runs in its own folder, by make contract, contract-page, schemathesis and generators. Without names it runs all.
-// With -page it pastes the blocks of docs/other-languages.md into an empty folder. With -generators it counts the
+// With -page it pastes the blocks of docs/other-languages.md into an empty folder, and serves what make dist built where
+// the page downloads a release. With -generators it counts the
 // warnings of more generators and compares them with the table on that page.
 //
 // A client has a folder here with these scripts, which find a folder for downloads in CACHE:
@@ -87,14 +88,30 @@ func runPage(ctx context.Context, names []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", pageFile, err)
 	}
-	chosen, err := choose(sections, func(s section) string { return s.name }, names)
+	// The first section starts the sandbox, and downloads the contract for each of the others.
+	if len(sections) == 0 || sections[0].name != "start" || len(sections[0].blocks) != 2 {
+		return fmt.Errorf("%s: it does not begin with a section Start … of two blocks", pageFile)
+	}
+	chosen, err := choose(sections[1:], func(s section) string { return s.name }, names)
 	if err != nil {
 		return err
 	}
+	release, stopRelease, err := serveRelease()
+	if err != nil {
+		return err
+	}
+	defer stopRelease()
+	first := release.download(sections[0])
+	env, stopSandbox, err := first.blocks[0].start(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopSandbox()
 	var results []result
 	for _, s := range chosen {
 		fmt.Fprintf(out, "%s …\n", s.name)
-		results = append(results, s.paste(ctx))
+		s.blocks = slices.Insert(s.blocks, 0, first.blocks[1])
+		results = append(results, s.paste(ctx, env))
 		if ctx.Err() != nil {
 			break
 		}

@@ -1,21 +1,29 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
-
-	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-const pageFile = "../../docs/other-languages.md"
+const (
+	pageFile = "../../docs/other-languages.md"
+
+	// releases is where the page downloads from.
+	releases = "https://github.com/moneykit/moneykit-go/releases/latest/download"
+)
 
 // A section of the page is what stands under a heading; its blocks are pasted in their order.
 type section struct {
@@ -113,8 +121,80 @@ func matches(want, got string) bool {
 	return regexp.MustCompile("^" + pattern + "$").MatchString(strings.TrimSpace(got))
 }
 
-// paste runs the blocks of s in an empty folder that holds the contract, against a sandbox.
-func (s section) paste(ctx context.Context) (r result) {
+// A release is served in place of the host that the page downloads from.
+type release struct{ url string }
+
+// serveRelease serves what the workflow release.yml attaches to a release: the archives of make dist, and the contract.
+func serveRelease() (r release, stop func(), err error) {
+	mux := http.NewServeMux()
+	mux.Handle("GET /", http.FileServer(http.Dir("../../artifacts/dist")))
+	mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "../../openapi.yaml") })
+	r.url, stop, err = serve(mux)
+	return r, stop, err
+}
+
+// download returns s with this release in place of the host, and with the archive for this platform.
+func (r release) download(s section) section {
+	local := strings.NewReplacer(releases, r.url, "linux_amd64", runtime.GOOS+"_"+runtime.GOARCH)
+	blocks := make([]block, len(s.blocks))
+	for i, b := range s.blocks {
+		b.text = local.Replace(b.text)
+		blocks[i] = b
+	}
+	return section{s.name, blocks}
+}
+
+// start runs the commands of b, the last of which is the sandbox. It returns the variables of the export lines that the
+// sandbox prints.
+func (b block) start(ctx context.Context) (env []string, stop func(), err error) {
+	folder, err := os.MkdirTemp("", "page-")
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := os.Create(filepath.Join(folder, "log"))
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	command := exec.CommandContext(ctx, "bash", "-ec", b.text)
+	command.Dir = folder
+	command.Env = append(os.Environ(), "MONEYKIT_SANDBOX_ADDR=127.0.0.1:0") // any port
+	command.Stderr = log
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
+	stdout, err := command.StdoutPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	stop = func() {
+		cancel()
+		if command.Process != nil {
+			_ = command.Wait()
+		}
+		log.Close()
+		os.RemoveAll(folder)
+	}
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	lines := bufio.NewScanner(stdout)
+	for len(env) < 3 && lines.Scan() {
+		if variable, ok := strings.CutPrefix(lines.Text(), "export "); ok {
+			env = append(env, variable)
+		}
+	}
+	if len(env) < 3 {
+		output, _ := os.ReadFile(log.Name())
+		stop()
+		return nil, nil, fmt.Errorf("the sandbox printed %d export lines, want 3\n%s", len(env), tail(output))
+	}
+	go io.Copy(io.Discard, stdout)
+	return env, stop, nil
+}
+
+// paste runs the blocks of s in an empty folder, with the variables env.
+func (s section) paste(ctx context.Context, env []string) (r result) {
 	start := time.Now()
 	r.client = s.name
 	defer func() { r.elapsed = time.Since(start) }()
@@ -124,28 +204,12 @@ func (s section) paste(ctx context.Context) (r result) {
 		return r
 	}
 	defer os.RemoveAll(folder)
-	contract, err := os.ReadFile("../../openapi.yaml")
-	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, "openapi.yaml"), contract, 0o644)
-	}
-	if err != nil {
-		r.err = err
-		return r
-	}
-	server := sandbox.New()
-	url, closeServer, err := serve(server)
-	if err != nil {
-		r.err = err
-		return r
-	}
-	defer closeServer()
 
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	command := exec.CommandContext(ctx, "bash", "-c", s.script())
 	command.Dir = folder
-	command.Env = append(os.Environ(), "MONEYKIT_URL="+url, "MONEYKIT_CLIENT_ID="+server.ClientID,
-		"MONEYKIT_CLIENT_SECRET="+server.ClientSecret)
+	command.Env = append(os.Environ(), env...)
 	log, err := command.CombinedOutput()
 	if err != nil {
 		for i := range s.blocks {

@@ -156,7 +156,7 @@ func TestPaste(t *testing.T) {
 		err    string
 	}{
 		"one shell":       {[]block{{text: "a=1\n"}, file, {text: "cat folder/one.txt; echo $a\n", output: "it's $HOME\n1\n"}}, ""},
-		"environment":     {[]block{{text: "head -1 openapi.yaml; echo $MONEYKIT_URL\n", output: "openapi: …\nhttp://127.0.0.1:…\n"}}, ""},
+		"environment":     {[]block{{text: "echo $MONEYKIT_URL\n", output: "http://127.0.0.1:…\n"}}, ""},
 		"other output":    {[]block{{text: "echo 2\n", output: "1\n"}}, "the output is"},
 		"failure":         {[]block{{text: "echo reason; false\n"}, {text: "echo 1\n", output: "1\n"}}, "reason"},
 		"too late":        {[]block{{text: "cat folder/one.txt\n", output: "…"}, file}, "exit status 1"},
@@ -164,10 +164,35 @@ func TestPaste(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := section{blocks: test.blocks}.paste(t.Context())
+			r := section{blocks: test.blocks}.paste(t.Context(), []string{"MONEYKIT_URL=http://127.0.0.1:1"})
 			if fmt.Sprint(r.err) == "<nil>" != (test.err == "") || !strings.Contains(fmt.Sprint(r.err), test.err) {
 				t.Errorf("got %v, want %q", r.err, test.err)
 			}
 		})
+	}
+}
+
+func TestStart(t *testing.T) {
+	t.Parallel()
+	release, stop, err := serveRelease()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	program := "echo '# comment'; for name in A B C; do echo export $name=1; done; sleep 600\n"
+	download := release.download(section{blocks: []block{{text: "curl -fsSLO " + releases + "/openapi.yaml\ngrep -q ^openapi: openapi.yaml\n" + program}}})
+	env, stopProgram, err := download.blocks[0].start(t.Context())
+	if err != nil || !slices.Equal(env, []string{"A=1", "B=1", "C=1"}) {
+		t.Fatalf("got %v, %v", env, err)
+	}
+	stopProgram()
+	for want, text := range map[string]string{
+		"printed 1 export lines":            "echo export A=1\n",
+		"printed 0 export lines, want 3\ne": "echo export >&2\nfalse\n" + program,
+		"The requested URL returned error":  "curl -fsSLO " + release.url + "/none.tar.gz\n" + program,
+	} {
+		if env, _, err := (block{text: text}).start(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, %v, want %q", env, err, want)
+		}
 	}
 }

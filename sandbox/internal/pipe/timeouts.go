@@ -32,7 +32,8 @@ func CheckTimeouts(t *testing.T, l *Listener, want Timeouts) {
 			t.Fatal(err)
 		}
 		_, _ = io.Copy(io.Discard, conn) // the error is the deadline or that the connection is closed
-		if got := time.Since(start); got != test.want {
+		// From Go 1.27 on, net/http may wait half a second for the client before it closes a connection.
+		if got := time.Since(start); got != test.want && got != test.want+500*time.Millisecond {
 			t.Errorf("%s: the connection was closed after %v, want %v", test.what, got, test.want)
 		}
 		conn.Close()
