@@ -36,8 +36,8 @@ spec-lint: $(REDOCLY) ### Run Redocly's recommended rules on openapi.yaml; a war
 	@out=$$($(REDOCLY) lint --format=json openapi.yaml 2>/dev/null) && grep -q '"problems": \[\]' <<<"$$out" || { echo "$$out"; exit 1; }
 	@echo "openapi.yaml: no problem"
 
-consumer: ### Install a release of the working tree as its users would, and follow README.md
-	test/consumer/check
+consumer: ### Install a release of the working tree, or of the commit BASE, as its users would, and follow README.md
+	BASE=$(BASE) test/consumer/check
 
 # Fuzzing. An input that fails is written to testdata/fuzz beside the test, to be fixed and committed.
 FUZZTIME ?= 10s
