@@ -40,8 +40,11 @@ func TestInsecureHTTPIsLoggedOnce(t *testing.T) {
 	if err := transport.AllowInsecureHTTP(&url.URL{Scheme: "http", Host: "logged-once.example:2"}, "", logger); err != nil {
 		t.Fatal(err)
 	}
+	if err := transport.AllowInsecureHTTP(&url.URL{Scheme: "https", Host: "logged-once.example:3"}, "", logger); err != nil {
+		t.Fatal(err)
+	}
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	if len(lines) != 2 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "host=logged-once.example:1") ||
+	if len(lines) != 2 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "host=logged-once.example:1") || !strings.Contains(lines[0], "WithInsecureHTTP") ||
 		!strings.Contains(lines[1], "host=logged-once.example:2") {
 		t.Errorf("got %s", log.String())
 	}
@@ -56,5 +59,18 @@ func TestInsecureHTTPNotForLive(t *testing.T) {
 	}
 	if log.Len() > 0 {
 		t.Errorf("it was logged: %s", log.String())
+	}
+}
+
+func TestInsecureHTTPIsLoggedByDefault(t *testing.T) { //nolint:paralleltest // it replaces the default logger
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	var log bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	if err := transport.AllowInsecureHTTP(&url.URL{Scheme: "http", Host: "default-logger.example"}, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "host=default-logger.example") {
+		t.Errorf("got %s", log.String())
 	}
 }

@@ -1,11 +1,11 @@
 package transport_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -18,7 +18,8 @@ func TestRedactorKnowsEveryForm(t *testing.T) {
 	redactor := transport.NewRedactor(secret)
 	encoded, _ := json.Marshal(secret)
 	for name, text := range map[string]string{
-		"itself": secret, "%q": fmt.Sprintf("%q", secret), "JSON": string(encoded), "%q of JSON": fmt.Sprintf("%q", encoded[1:len(encoded)-1]),
+		"itself": secret, "%q": fmt.Sprintf("%q", "x "+secret+" y"), "JSON": string(encoded), "a form": url.QueryEscape(secret),
+		"%q of JSON": fmt.Sprintf("%q", "x "+string(encoded[1:len(encoded)-1])+" y"),
 	} {
 		if got := redactor.Clean("x " + text + " y"); strings.Trim(got, `"xy `) != transport.Redacted {
 			t.Errorf("%s: %s became %s", name, text, got)
@@ -40,33 +41,13 @@ func TestCleanError(t *testing.T) {
 	}
 	for _, text := range []string{"two\nlines", strings.Repeat("long ", 1000)} {
 		got := redactor.CleanError(fmt.Errorf("%s: %w", text, io.EOF))
-		if !errors.Is(got, io.EOF) || strings.Contains(got.Error(), "\n") || len(got.Error()) > 600 {
+		if !errors.Is(got, io.EOF) || strings.Contains(got.Error(), "\n") || len(got.Error()) > 600 || !strings.HasPrefix(got.Error(), text[:3]) {
 			t.Errorf("%.20q became %v", text, got)
 		}
 	}
 	got := redactor.CleanError(fmt.Errorf("the-secret: %w", io.EOF))
 	if got == nil || errors.Is(got, io.EOF) || got.Error() != transport.Redacted+": EOF" {
 		t.Errorf("an error with a secret became %v", got)
-	}
-}
-
-func TestContextErrorPrintsOnce(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if got := transport.ContextError(ctx).Error(); got != "context canceled" {
-		t.Errorf("got %q", got)
-	}
-	cause := errors.New("shutting down")
-	ctx, stop := context.WithCancelCause(t.Context())
-	stop(cause)
-	if err := transport.ContextError(ctx); !errors.Is(err, cause) || !errors.Is(err, context.Canceled) || strings.Count(err.Error(), "shutting down") != 1 {
-		t.Errorf("got %v", err)
-	}
-	ctx, stop = context.WithCancelCause(t.Context())
-	stop(fmt.Errorf("%w: by us", context.Canceled))
-	if err := transport.ContextError(ctx); strings.Count(err.Error(), "context canceled") != 1 {
-		t.Errorf("got %v", err)
 	}
 }
 

@@ -20,6 +20,7 @@ func TestClean(t *testing.T) {
 		{"aaaa bbbb", "[redacted] [redacted]", []string{"aaaa", "bbbb"}},
 		{"x abcd1234 y", "x [redacted] y", []string{"abcd", "abcd1234"}},
 		{"invalid_token", "invalid_token", []string{"t", "id", "tok"}},
+		{"the s3cret", "the [redacted]", []string{"the", "s3cret"}},
 		{"line\r\nforged\tline\x1b[31m\u2028", "line  forged line [31m ", nil},
 		{"grüße", "grüße", nil},
 	} {
@@ -33,5 +34,14 @@ func TestClean(t *testing.T) {
 	}
 	if exact := strings.Repeat("x", 500); (transport.Redactor{}).Clean(exact) != exact {
 		t.Error("a text of 500 runes is cut")
+	}
+}
+
+func TestTrimBOM(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{"\ufeff{}": "{}", "{}": "{}", "": "", "{\ufeff": "{\ufeff"} {
+		if got := string(transport.TrimBOM([]byte(in))); got != want {
+			t.Errorf("%q became %q", in, got)
+		}
 	}
 }

@@ -2,6 +2,8 @@ package transport_test
 
 import (
 	"crypto/tls"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -45,6 +47,13 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil || res.Header == nil || res.Body == nil {
 		t.Errorf("a bare response: %+v, %v", res, err)
 	}
+	header, body := http.Header{"X": {"y"}}, io.NopCloser(strings.NewReader("z"))
+	res, err = transport.RoundTrip(transportFunc(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Header: header, Body: body}, nil
+	}), nil)
+	if err != nil || res.Header.Get("X") != "y" || res.Body != body {
+		t.Errorf("a response: %+v, %v", res, err)
+	}
 	if res, err := transport.RoundTrip(transportFunc(func(*http.Request) (*http.Response, error) { return nil, nil }), nil); err == nil {
 		t.Errorf("nothing: %+v", res)
 	}
@@ -52,6 +61,43 @@ func TestRoundTrip(t *testing.T) {
 		t.Errorf("an error: %+v, %v", res, err)
 	}
 }
+
+// The body of a 101 is the connection, which may never end.
+func TestRoundTripSwitchingProtocols(t *testing.T) {
+	t.Parallel()
+	r, w := io.Pipe()
+	res, err := transport.RoundTrip(transportFunc(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: r}, nil
+	}), nil)
+	if err != nil || res.Body != http.NoBody {
+		t.Errorf("got %+v, %v", res, err)
+	}
+	if _, err := w.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("the connection was not closed: %v", err)
+	}
+	res, err = transport.RoundTrip(transportFunc(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusSwitchingProtocols}, nil
+	}), nil)
+	if err != nil || res.Body != http.NoBody {
+		t.Errorf("without a body: %+v, %v", res, err)
+	}
+}
+
+func TestClientRefusesNilTransport(t *testing.T) {
+	t.Parallel()
+	for want, rt := range map[string]http.RoundTripper{"*http.Transport": (*http.Transport)(nil), "transport_test.transportFunc": transportFunc(nil)} {
+		if _, err := transport.Client(&http.Client{Transport: rt}); err == nil || !strings.Contains(err.Error(), "WithHTTPClient") || !strings.Contains(err.Error(), "nil "+want) {
+			t.Errorf("%s: got %v", want, err)
+		}
+	}
+	for _, rt := range []http.RoundTripper{structTransport{}, &http.Transport{}, transportFunc(http.DefaultTransport.RoundTrip)} {
+		if c, err := transport.Client(&http.Client{Transport: rt}); err != nil || c.Transport == nil {
+			t.Errorf("%T: got %+v, %v", rt, c, err)
+		}
+	}
+}
+
+type structTransport struct{ http.RoundTripper }
 
 func TestClientRefusesOldTLS(t *testing.T) {
 	t.Parallel()

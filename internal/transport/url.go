@@ -23,7 +23,7 @@ func ParseURL(name, raw string, insecureHTTP bool) (*url.URL, error) {
 		return nil, fmt.Errorf("%s: %w; want something like https://api.moneykit.com", name, err)
 	}
 	switch {
-	case u.Host == "" || u.Hostname() == "":
+	case u.Hostname() == "":
 		return nil, fmt.Errorf("%s: no host; want something like https://api.moneykit.com", name)
 	case strings.ContainsFunc(u.Host, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return nil, fmt.Errorf("%s: the host contains a character that is not printable", name)
@@ -61,8 +61,8 @@ func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") { // but not *.localhost, which DNS or a proxy may resolve to another machine
 		return true
 	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
+	addr, _ := netip.ParseAddr(host) // an error: the zero Addr, which is not loopback
+	return addr.IsLoopback()
 }
 
 // HostPath returns the part of a URL that may be printed: host and path.
