@@ -20,7 +20,13 @@ func network(t *testing.T) *http.Client {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /auth/token", reply(201, `{"access_token":"`+bearer+`","token_type":"bearer","expires_in":3600}`))
-	mux.HandleFunc("POST /link-session", reply(201, session))
+	mux.HandleFunc("POST /link-session", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+bearer {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		reply(201, session)(w, r)
+	})
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
