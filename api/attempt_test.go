@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -10,7 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/moneykit/moneykit-go/api"
+	"github.com/moneykit/moneykit-go/auth"
+	"github.com/moneykit/moneykit-go/gen"
 )
 
 // A context that ended before a request is sent is reported with its cause, whether or not the transport looks at it.
@@ -57,6 +62,44 @@ func TestUnreadableRequestBody(t *testing.T) {
 	_, err := do(t.Context(), client, exchangeOp)
 	if !errors.Is(err, unreadable) || !strings.Contains(err.Error(), "reading the request body: no such file") || errors.Is(err, api.ErrOutcomeUnknown) || requests() != 0 {
 		t.Errorf("%v after %d requests", err, requests())
+	}
+}
+
+// The error of an editor names where the request was to go, and prints no secret of it.
+func TestErrorOfEditorIsRedacted(t *testing.T) {
+	t.Parallel()
+	rt, _ := inMemory(linkedStep)
+	client := newClient(t, memoryURL+"/mk", rt, api.WithRequestEditor(func(_ context.Context, r *http.Request) error {
+		body, _ := io.ReadAll(r.Body)
+		return fmt.Errorf("cannot sign %s", body)
+	}))
+	_, err := client.ExchangeToken(t.Context(), gen.ExchangeTokenRequest{ExchangeableToken: secretToken})
+	want := `moneykit: exchange_token: not sent to localhost/mk: cannot sign {"exchangeable_token":"[redacted]"}`
+	if fmt.Sprint(err) != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// A token that cannot be fetched for the second attempt ends a call of which one request was sent.
+func TestAttemptsBeforeTokenFailure(t *testing.T) {
+	t.Parallel()
+	fetches := 0
+	source := auth.FromTokenSource(tokenFunc(func() (*oauth2.Token, error) {
+		if fetches++; fetches > 1 {
+			return nil, errors.New("revoked")
+		}
+		return &oauth2.Token{AccessToken: "first-token", TokenType: "bearer"}, nil
+	}))
+	rt, requests := inMemory(responds(http.StatusUnauthorized, ""))
+	client, err := api.New(source, api.WithBaseURL(memoryURL), api.WithHTTPClient(&http.Client{Transport: rt}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info api.HTTPInfo
+	_, err = do(t.Context(), client, exchangeOp, api.WithHTTPInfo(&info))
+	var e *api.Error
+	if !errors.As(err, &e) || e.Attempts != 1 || info.Attempts != 1 || requests() != 1 || !errors.As(err, new(*auth.Error)) || e.OutcomeUnknown {
+		t.Errorf("%d requests, %d attempts: %+v", requests(), info.Attempts, e)
 	}
 }
 

@@ -147,7 +147,7 @@ func TestBodyOfBrokenResponse(t *testing.T) {
 		if !errors.As(err, &e) || string(e.Body) != body || e.StatusCode != status || e.Code != "" || !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%d: %+v with body %q", status, e, e.Body)
 		}
-		if errors.Is(err, api.ErrOutcomeUnknown) != (status == 201) {
+		if errors.Is(err, api.ErrOutcomeUnknown) != (status == 201) || !strings.Contains(err.Error(), "the connection broke within the response") {
 			t.Errorf("%d: %v", status, err)
 		}
 	}

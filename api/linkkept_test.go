@@ -43,7 +43,7 @@ func kept(t *testing.T, name string, link *gen.ExchangeTokenResponse, logged str
 		t.Errorf("%s: %+v, %v; want the link mk_1", name, link, err)
 		return false
 	}
-	if !strings.Contains(logged, `"level":"WARN"`) || strings.Contains(logged, secretToken) {
+	if !strings.Contains(logged, `"level":"WARN"`) || !strings.Contains(logged, `"incomplete_response":"`) || strings.Contains(logged, secretToken) {
 		t.Errorf("%s: logged %q; want a warning without a secret", name, logged)
 	}
 	return true
@@ -55,7 +55,7 @@ func TestLinkWithUnreadableFieldIsKept(t *testing.T) {
 	t.Parallel()
 	const before, after = `"institution_id":"chase"`, `"institution_name":"Chase"`
 	for _, field := range []string{
-		`"state":5`, `"last_synced_at":"yesterday"`, `"last_synced_at":7`, `"last_synced_at":{}`, `"tags":"x"`, `"tags":[1]`, `"products":[]`,
+		`"state":5`, `"last_synced_at":"yesterday"`, `"last_synced_at":"` + secretToken + `"`, `"last_synced_at":7`, `"last_synced_at":{}`, `"tags":"x"`, `"tags":[1]`, `"products":[]`,
 		`"products":{"accounts":{"refreshed_at":"never"}}`, `"products":{"accounts":7}`, `"available_products":{"a":1}`, `"webhook":[]`,
 		`"institution_avatar":{"url":"x"}`, `"provider":false`, `"error_code":1e400`,
 	} {
