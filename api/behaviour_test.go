@@ -44,6 +44,28 @@ func TestDurationIsLogged(t *testing.T) {
 	})
 }
 
+// The duration of an attempt that sent nothing is that of its editors and of the token source.
+func TestDurationWithoutRequestIsLogged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rt, _ := inMemory(linkedStep)
+		var log bytes.Buffer
+		client := newClient(t, memoryURL, rt, api.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))), api.WithRequestEditor(func(context.Context, *http.Request) error {
+			<-time.After(2 * time.Second)
+			return errors.New("no such tenant")
+		}))
+		_, err := do(t.Context(), client, exchangeOp)
+		var line struct {
+			Duration time.Duration `json:"duration"`
+			Attempt  int           `json:"attempt"`
+			Error    string        `json:"error"`
+		}
+		if jsonErr := json.Unmarshal(log.Bytes(), &line); jsonErr != nil || line.Duration != 2*time.Second || line.Attempt != 0 || line.Error != fmt.Sprint(err) {
+			t.Errorf("logged %s, %v", log.String(), jsonErr)
+		}
+	})
+}
+
 // An attempt that times out names the option that changes that. The end of the caller's context does not.
 func TestTimeoutNamesItsOption(t *testing.T) {
 	t.Parallel()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/moneykit/moneykit-go/gen"
@@ -53,7 +52,6 @@ func call[T any](ctx context.Context, c *Client, op *operation[T], opts []CallOp
 	if d.info == nil {
 		d.info = &d.ownInfo
 	}
-	*d.info = HTTPInfo{}
 	if in.missing != nil {
 		return nil, in.missing
 	}
@@ -72,7 +70,7 @@ func call[T any](ctx context.Context, c *Client, op *operation[T], opts []CallOp
 func (d *doer) repeat(ctx context.Context, send sendFunc) *Error {
 	d.generated = *d.client.generated
 	d.generated.Client = d
-	editors := append(slices.Clip(d.editors), d.client.bearer) // the token last, so that the caller's editors do not see it
+	editors := append(d.editors, d.client.bearer) // the token last, so that the caller's editors do not see it
 
 	var unauthorized *Error // the 401 after which another token was needed
 	var unavailable bool    // there was a 503

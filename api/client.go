@@ -65,7 +65,7 @@ func New(source *auth.Source, opts ...Option) (*Client, error) {
 }
 
 func configure(clientID string, opts []Option) (*config, error) {
-	c := &config{baseURL: gen.ServerURL, baseURLName: "the base URL", userAgent: transport.UserAgent}
+	c := &config{baseURL: gen.ServerURL, userAgent: transport.UserAgent}
 	c.client.maxBody = DefaultMaxBodySize
 	c.client.retry, _ = RetryPolicy{}.withDefaults()
 	for _, opt := range opts {
@@ -113,7 +113,7 @@ func (c *config) build(source *auth.Source) (*Client, error) {
 	}
 	client.http1 = new(atomic.Bool)
 	client.timeout = cmp.Or(client.timeout, max(hc.Timeout, 0), DefaultTimeout)
-	client.editors = slices.Clip(client.editors) // a call appends its own
+	client.editors = slices.Clip(client.editors) // a call appends its own, and the token's
 	client.generated, err = gen.NewClient(c.baseURL, gen.WithRequestEditorFn(setHeaders(c.userAgent)))
 	if err != nil {
 		return nil, fmt.Errorf("moneykit: api: %w", err)

@@ -306,7 +306,7 @@ func TestNewRefuses(t *testing.T) {
 		"BaseDelay:-1ns": func() (*api.Client, error) { return api.New(src, api.WithRetryPolicy(api.RetryPolicy{BaseDelay: -1})) },
 		"MaxDelay:-1ns":  func() (*api.Client, error) { return api.New(src, api.WithRetryPolicy(api.RetryPolicy{MaxDelay: -1})) },
 	} {
-		if c, err := build(); c != nil || err == nil || !strings.Contains(err.Error(), want) {
+		if c, err := build(); c != nil || err == nil || !strings.HasPrefix(err.Error(), "moneykit: api: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, %v, want %q", c, err, want)
 		}
 	}
@@ -316,7 +316,7 @@ func TestUnusableClients(t *testing.T) {
 	t.Parallel()
 	for _, c := range []*api.Client{nil, {}} {
 		for name, call := range operations {
-			if err := call(t.Context(), c); err == nil || !strings.Contains(err.Error(), "make it with FromCredentials, FromEnv or New") {
+			if err := call(t.Context(), c); err == nil || !strings.HasPrefix(err.Error(), "moneykit: "+name+": ") || !strings.Contains(err.Error(), "make it with FromCredentials, FromEnv or New") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -326,7 +326,7 @@ func TestUnusableClients(t *testing.T) {
 	}
 	client := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 	for name, call := range operations {
-		if err := call(nil, client); err == nil || !strings.Contains(err.Error(), "the context is nil") {
+		if err := call(nil, client); err == nil || err.Error() != "moneykit: "+name+": the context is nil" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

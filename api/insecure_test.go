@@ -85,9 +85,12 @@ func TestInsecureHTTPNotForLive(t *testing.T) {
 		"https": func(opts ...api.Option) (*api.Client, error) { return api.FromCredentials("live_1", "secret", opts...) },
 		"New":   func(opts ...api.Option) (*api.Client, error) { return api.New(live, opts...) },
 	} {
-		if c, err := build(api.WithInsecureHTTP()); c != nil || err == nil || !strings.Contains(err.Error(), "begins with live_") {
+		if c, err := build(api.WithInsecureHTTP()); c != nil || err == nil || !strings.HasPrefix(err.Error(), "moneykit: ") || !strings.Contains(err.Error(), "begins with live_") {
 			t.Errorf("%s: %v, %v", name, c, err)
 		}
+	}
+	if _, err := api.FromCredentials("live_1", "secret"); err != nil {
+		t.Errorf("without the option: %v", err)
 	}
 }
 

@@ -135,3 +135,18 @@ func TestErrorNamesAttemptsAndWait(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// A nil option of a call is ignored, and one that is refused names the operation.
+func TestCallOptionsAreChecked(t *testing.T) {
+	t.Parallel()
+	rt, requests := inMemory(linkedStep)
+	client := newClient(t, memoryURL, rt)
+	var info api.HTTPInfo
+	if _, err := do(t.Context(), client, exchangeOp, nil, api.WithHTTPInfo(&info)); err != nil || info.StatusCode != 201 || info.Attempts != 1 {
+		t.Errorf("got %+v, %v", info, err)
+	}
+	if _, err := do(t.Context(), client, exchangeOp, nil, api.WithHTTPInfo(&info), api.WithTimeout(-1)); err == nil || info.Attempts != 0 || requests() != 1 ||
+		!strings.HasPrefix(err.Error(), "moneykit: exchange_token: WithTimeout: -1ns") {
+		t.Errorf("got %+v, %v", info, err)
+	}
+}
