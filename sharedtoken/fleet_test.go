@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +30,8 @@ type memoryStore struct {
 	token, lock memoryEntry
 	down        bool
 	requests    int
+	instants    int // at which there were requests
+	last        time.Time
 	removed     int       // tokens that were rejected
 	clock       time.Time // stands still if it is set
 }
@@ -60,6 +63,10 @@ var errDown = errors.New("the store is down")
 
 func (m *memoryStore) begin() error {
 	m.requests++
+	if now := time.Now(); now != m.last {
+		m.last = now
+		m.instants++
+	}
 	if m.down {
 		return errDown
 	}
@@ -88,15 +95,10 @@ func (m *memoryStore) save(_ context.Context, owner, token string, ttl time.Dura
 	if err := m.begin(); err != nil {
 		return false, err
 	}
-	switch m.get(m.lock) {
-	case owner:
+	if m.get(m.lock) == owner {
 		m.lock = memoryEntry{}
-	case "":
-		if m.get(m.token) != "" {
-			return m.get(m.token) == token, nil
-		}
-	default:
-		return false, nil
+	} else if m.get(m.token) != "" {
+		return m.get(m.token) == token, nil
 	}
 	m.set(&m.token, token, ttl)
 	return true, nil
@@ -128,6 +130,7 @@ type endpoint struct {
 	latency  time.Duration
 	status   int // of failures, 0 for none
 	lifetime time.Duration
+	after    time.Duration // Retry-After of failures, 0 for none
 
 	window   time.Time // when the current minute of the limit began
 	requests int       // in it
@@ -154,6 +157,9 @@ func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case e.status != 0:
 		status = e.status
+		if e.after > 0 {
+			header.Set("Retry-After", strconv.Itoa(int(e.after.Seconds())))
+		}
 	case e.requests > e.limit:
 		status = http.StatusTooManyRequests
 		header.Set("Retry-After", strconv.Itoa(int((time.Minute-time.Since(e.window)+time.Second-1)/time.Second)))
@@ -233,6 +239,14 @@ func callFor(t testing.TB, processes []*auth.Source, d time.Duration) {
 			t.Fatalf("%d of %d processes have no token: %v", len(failures), len(processes), failures[0])
 		}
 		time.Sleep(5 * time.Second) //nolint:forbidigo // in a bubble
+	}
+}
+
+// checkSpread checks that what many processes do at a random time within d is spread over it.
+func checkSpread(t testing.TB, what string, at []time.Time, d time.Duration) {
+	t.Helper()
+	if got := slices.MaxFunc(at, time.Time.Compare).Sub(slices.MinFunc(at, time.Time.Compare)); got < d/2 || got > d {
+		t.Errorf("%s is spread over %v, want %v", what, got, d)
 	}
 }
 

@@ -3,6 +3,7 @@
 package sharedtoken
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -26,6 +27,9 @@ import (
 	"github.com/moneykit/moneykit-go/auth"
 )
 
+// program is what the tests start: redis-server, or what REDIS_SERVER says, such as valkey-server.
+var program = cmp.Or(os.Getenv("REDIS_SERVER"), "redis-server")
+
 // A redisServer is a Redis of a test's own, on a port of loopback.
 type redisServer struct {
 	t    *testing.T
@@ -35,8 +39,8 @@ type redisServer struct {
 
 func startRedis(t *testing.T) *redisServer {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Fatal("redis-server is missing. On Debian: apt-get install redis-server")
+	if _, err := exec.LookPath(program); err != nil {
+		t.Fatalf("%s is missing. On Debian: apt-get install redis-server", program)
 	}
 	var failed error
 	for range 5 { // somebody else may take the port first
@@ -58,7 +62,7 @@ func startRedis(t *testing.T) *redisServer {
 // start starts the server, without the data of an earlier one.
 func (s *redisServer) start() error {
 	_, port, _ := net.SplitHostPort(s.addr)
-	s.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
+	s.cmd = exec.Command(program, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
@@ -71,7 +75,7 @@ func (s *redisServer) start() error {
 		}
 	}
 	s.kill()
-	return fmt.Errorf("redis-server does not respond at %s: %w", s.addr, err)
+	return fmt.Errorf("%s does not respond at %s: %w", program, s.addr, err)
 }
 
 func (s *redisServer) kill() {
@@ -167,6 +171,56 @@ func TestRedisStore(t *testing.T) {
 		n++
 		return newRedisStore(client, fmt.Sprint("test-", n))
 	}, func(d time.Duration) { <-time.After(d + 5*time.Millisecond) })
+}
+
+// It is not parallel, so that nothing else takes the processors that it measures.
+func TestRedisThroughput(t *testing.T) {
+	server, e := startRedis(t), fastEndpoint()
+	shared, _ := redisFleet(t, 32, server, e)
+	mustToken(t, shared[0])
+	var requests atomic.Int64
+	var all sync.WaitGroup
+	start := time.Now()
+	for _, s := range shared {
+		all.Go(func() {
+			for time.Since(start) < time.Second {
+				if tok, err := s.Token(); err != nil || tok.AccessToken != "access-1" {
+					t.Errorf("got %v, %v", tok, err)
+					return
+				}
+				requests.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	t.Logf("one Redis serves %.0f requests a second to %d processes on this machine; each process needs one for each token",
+		float64(requests.Load())/time.Since(start).Seconds(), len(shared))
+}
+
+// The commands that the package documentation lists are enough.
+func TestRedisPermissions(t *testing.T) {
+	t.Parallel()
+	server, e := startRedis(t), fastEndpoint()
+	rules := strings.Fields("ACL SETUSER app on >password ~moneykit:token:* -@all +eval +evalsha +get +set +del +time")
+	var command []any
+	for _, rule := range rules {
+		command = append(command, rule)
+	}
+	if err := server.client().Do(t.Context(), command...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(&redis.Options{Addr: server.addr, Username: "app", Password: "password"})
+	t.Cleanup(func() { client.Close() })
+	first, second := sharing(t, client, e, clientSecret), sharing(t, client, e, clientSecret)
+	for _, want := range []string{"access-1", "access-2"} {
+		for _, s := range []*Source{first, second} {
+			if got := mustToken(t, s).AccessToken; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+		second.Invalidate(mustToken(t, second))
+		mustToken(t, second)
+	}
 }
 
 func TestRedisFleet(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -39,22 +39,12 @@ type sealer struct {
 // newSealer derives what it needs from the client secret. The version is part of it, so that a later format is another key.
 func newSealer(clientID, clientSecret, tokenURL string, scopes []string) (*sealer, error) {
 	scopes = slices.Compact(slices.Sorted(slices.Values(scopes)))
-	var binding []byte
-	for _, part := range append([]string{"moneykit-go/sharedtoken v1", clientID, tokenURL}, scopes...) {
-		binding = binary.AppendUvarint(binding, uint64(len(part)))
-		binding = append(binding, part...)
-	}
-	derive := func(purpose string, n int) ([]byte, error) {
-		return hkdf.Key(sha256.New, []byte(clientSecret), nil, purpose+"\x00"+string(binding), n)
-	}
-	key, err := derive("encryption", 32)
+	binding := fmt.Appendf(nil, "%q", append([]string{"moneykit-go/sharedtoken v1", clientID, tokenURL}, scopes...))
+	derived, err := hkdf.Key(sha256.New, []byte(clientSecret), nil, string(binding), 32+16)
 	if err != nil {
 		return nil, err
 	}
-	name, err := derive("name", 16)
-	if err != nil {
-		return nil, err
-	}
+	key, name := derived[:32], derived[32:]
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err

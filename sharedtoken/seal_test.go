@@ -38,7 +38,7 @@ func TestSeal(t *testing.T) {
 		"client secret": mustSealer(t, clientID, "other", tokenURL, "read", "write"),
 		"token URL":     mustSealer(t, clientID, clientSecret, tokenURL+"/", "read", "write"),
 		"scopes":        mustSealer(t, clientID, clientSecret, tokenURL, "read"),
-		"moved border":  mustSealer(t, clientID, clientSecret, tokenURL, "readwrite"),
+		"moved border":  mustSealer(t, clientID+" "+tokenURL, clientSecret, "read", "write"),
 	} {
 		if other.open(value) != nil || other.name == s.name {
 			t.Errorf("another %s opens the value, or has the same key", name)

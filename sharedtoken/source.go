@@ -35,8 +35,8 @@ const (
 	firstPoll = 50 * time.Millisecond
 	maxPoll   = 500 * time.Millisecond
 
-	// tokenTimeout bounds Token, which has no context.
-	tokenTimeout = time.Minute
+	// patience is how long it waits: enough for two processes in a row that end while they fetch.
+	patience = 3 * lockTTL
 )
 
 // A Source is an [oauth2.TokenSource] for [auth.FromTokenSource]. It is safe for concurrent use. [New] makes one.
@@ -50,7 +50,7 @@ type Source struct {
 
 	mu       sync.Mutex // guards what follows
 	last     *token     // what Token returned last
-	rejected string     // the stored form of the token that was invalidated last
+	rejected string     // the access token that was invalidated last
 }
 
 // New returns a Source that shares the token of a client ID through rdb, a client of Redis 5 or newer, or of
@@ -89,23 +89,24 @@ func (s *Source) Token() (*oauth2.Token, error) {
 	}
 	s.fetching.Lock()
 	defer s.fetching.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), tokenTimeout)
-	defer cancel()
 
+	ctx := context.Background() // a store and auth have timeouts of their own
 	q := query{owner: rand.Text()}
-	for poll := firstPoll; ; {
-		var last *token
-		last, q.rejected = s.held()
+	for end, poll := time.Now().Add(patience), firstPoll; time.Now().Before(end); {
+		last, rejected := s.held()
 		asked := time.Now()
 		st, err := s.store.load(ctx, q)
 		if err != nil {
-			return s.withoutStore(ctx)
+			break
 		}
 		// Between a time by the clock of the store and one by ours. The request took a while; both are early by that.
 		fromStore, toStore := asked.Sub(st.now), time.Until(st.now)
 
 		stored := s.open(st.token, fromStore)
 		switch {
+		case stored != nil && stored.value == rejected:
+			q.rejected = st.token
+			continue // to remove it
 		case stored != nil && !stored.due():
 			return s.share(stored), nil
 		case st.locked && last != nil && !last.due(): // the store has lost it, or has never had it
@@ -123,13 +124,10 @@ func (s *Source) Token() (*oauth2.Token, error) {
 		if failed := s.failure(st.lock, fromStore); failed != nil {
 			return nil, failed
 		}
-		select {
-		case <-time.After(poll/2 + mathrand.N(poll)):
-			poll = min(2*poll, maxPoll)
-		case <-ctx.Done():
-			return s.withoutStore(ctx)
-		}
+		<-time.After(poll/2 + mathrand.N(poll))
+		poll = min(2*poll, maxPoll)
 	}
+	return s.withoutStore(ctx)
 }
 
 // Invalidate makes the next call of Token remove t from the store, if t is what Token returned last and no other process
@@ -141,7 +139,7 @@ func (s *Source) Invalidate(t *oauth2.Token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.last != nil && s.last.value == t.AccessToken {
-		s.rejected, s.last = s.last.stored, nil
+		s.rejected, s.last = s.last.value, nil
 	}
 }
 
@@ -151,7 +149,7 @@ func (s *Source) String() string { return "sharedtoken.Source" }
 // Format prints String for every verb.
 func (s *Source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// held returns the last token if it can be used, and the stored form of the token that was invalidated last.
+// held returns the last token if it can be used, and the access token that was invalidated last.
 func (s *Source) held() (last *token, rejected string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,7 +165,7 @@ func (s *Source) open(value string, fromStore time.Duration) *token {
 	if r == nil || r.AccessToken == "" {
 		return nil
 	}
-	t := &token{value: r.AccessToken, stored: value, lifetime: r.Lifetime}
+	t := &token{value: r.AccessToken, lifetime: r.Lifetime}
 	if r.Expires != 0 {
 		t.expires = time.UnixMilli(r.Expires).Add(fromStore)
 	}
@@ -183,8 +181,11 @@ func (s *Source) failure(lock string, fromStore time.Duration) error {
 	if r == nil || r.Failure == nil {
 		return nil
 	}
-	return &auth.Error{StatusCode: r.Failure.StatusCode, Code: r.Failure.Code, Message: r.Failure.Message,
-		RetryAfter: max(0, time.Until(time.UnixMilli(r.Expires).Add(fromStore)))}
+	left := time.Until(time.UnixMilli(r.Expires).Add(fromStore))
+	if left <= 0 { // somebody has stored an old one again
+		return nil
+	}
+	return &auth.Error{StatusCode: r.Failure.StatusCode, Code: r.Failure.Code, Message: r.Failure.Message, RetryAfter: left}
 }
 
 // renew fetches the next token for all, as the owner of the lock. If that fails, it returns current, the token that can
@@ -226,7 +227,6 @@ func (s *Source) save(ctx context.Context, owner string, t *token, toStore time.
 		_ = s.store.release(ctx, owner, "", 0) // a store that is full still deletes
 		return s.keep(t)
 	}
-	t.stored = stored
 	return s.share(t)
 }
 
@@ -236,7 +236,7 @@ func (s *Source) withoutStore(ctx context.Context) (*oauth2.Token, error) {
 	if last != nil && last.left() > min(ownBefore, last.lifetime/10) {
 		return s.keep(last), nil
 	}
-	own, err := s.fetch(context.WithoutCancel(ctx)) // it has a timeout of its own
+	own, err := s.fetch(ctx)
 	switch {
 	case err == nil:
 		return s.keep(own), nil

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,11 +53,18 @@ func TestExpiry(t *testing.T) {
 		if left := time.Until(tok.Expiry); tok.Type() != "Bearer" || left <= time.Hour-spread || left > time.Hour {
 			t.Errorf("a %s token expires in %v, want at most %v less than an hour", tok.Type(), left, spread)
 		}
+		// Each process comes back at a time of its own.
+		st := &memoryStore{}
+		var expiries []time.Time
+		for range 100 {
+			expiries = append(expiries, mustToken(t, newShared(t, st, e)).Expiry)
+		}
+		checkSpread(t, "the renewal", expiries, spread)
 		// One without expires_in is stored too.
 		e.lifetime = 0
-		st := &memoryStore{}
+		st = &memoryStore{}
 		for range 2 {
-			if tok, err := newShared(t, st, e).Token(); err != nil || tok.AccessToken != "access-2" || !tok.Expiry.IsZero() {
+			if tok, err := newShared(t, st, e).Token(); err != nil || tok.AccessToken != "access-3" || !tok.Expiry.IsZero() {
 				t.Errorf("got %+v, %v", tok, err)
 			}
 		}
@@ -92,6 +100,48 @@ func TestHolderDies(t *testing.T) {
 		}
 		if issued, _ := e.counts(); issued != 1 {
 			t.Errorf("%d token requests", issued)
+		}
+		if st.instants < 200 { // with jitter, hardly two of them ask at the same time
+			t.Errorf("%d requests to the store at %d times", st.requests, st.instants)
+		}
+	})
+}
+
+// Whoever can write to the store can make processes wait for a while, and no more.
+func TestForeignLock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for name, r := range map[string]*record{
+			"garbage":        nil,
+			"an old failure": {Failure: &failure{StatusCode: 401}, Expires: time.Now().UnixMilli()},
+			"a token":        {AccessToken: "old", Expires: time.Now().Add(time.Hour).UnixMilli()},
+		} {
+			st, e := &memoryStore{}, newEndpoint()
+			s, lock := newShared(t, st, e), "garbage"
+			if r != nil {
+				lock, _ = s.sealer.seal(*r)
+			}
+			st.set(&st.lock, lock, time.Hour)
+			start := time.Now()
+			if tok, err := s.Token(); err != nil || tok.AccessToken != "access-1" || time.Since(start) > 20*time.Second {
+				t.Errorf("%s: got %v, %v after %v", name, tok, err, time.Since(start))
+			}
+		}
+	})
+}
+
+// A token endpoint that is slower than the lock lasts gets a few requests, not one of each process.
+func TestSlowEndpoint(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint()
+		e.latency = 8 * time.Second
+		start := time.Now()
+		if values, failures := tokens(t, fleet(t, 100, &memoryStore{}, e)); failures != nil || time.Since(start) > 15*time.Second {
+			t.Errorf("after %v: %v, %v", time.Since(start), values, failures)
+		}
+		if issued, _ := e.counts(); issued != 2 {
+			t.Errorf("%d token requests, want 2", issued)
 		}
 	})
 }
@@ -169,6 +219,29 @@ func TestInvalidate(t *testing.T) {
 		s.Invalidate(&oauth2.Token{AccessToken: "access-1"})
 		if tok, err := s.Token(); err != nil || tok.AccessToken != "access-2" {
 			t.Errorf("got %v, %v", tok, err)
+		}
+	})
+}
+
+// A process that does not know yet that the token was rejected may put it into a store that has lost it.
+func TestRejectedTokenIsStoredAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, e := &memoryStore{}, newEndpoint()
+		first, second := newShared(t, st, e), newShared(t, st, e)
+		first.Invalidate(mustToken(t, first))
+		mustToken(t, second)
+		st.change(false)
+		if tok := mustToken(t, second); tok.AccessToken != "access-1" {
+			t.Fatalf("got %s", tok.AccessToken)
+		}
+		for _, s := range []*Source{first, second} {
+			if tok := mustToken(t, s); tok.AccessToken != "access-2" {
+				t.Errorf("got %s", tok.AccessToken)
+			}
+		}
+		if issued, _ := e.counts(); issued != 2 || st.removed != 1 {
+			t.Errorf("%d token requests, and %d tokens removed from the store", issued, st.removed)
 		}
 	})
 }
@@ -266,6 +339,12 @@ func TestStoreDown(t *testing.T) {
 		if failures != nil || len(values) != 100 {
 			t.Fatalf("got %d tokens, %v", len(values), failures)
 		}
+		var expiries []time.Time
+		for _, p := range processes {
+			tok, _ := p.Token(t.Context())
+			expiries = append(expiries, tok.Expiry())
+		}
+		checkSpread(t, "the return to the store", expiries, recheck)
 		callFor(t, processes, 10*time.Minute)
 		if issued, _ := e.counts(); issued != 100 {
 			t.Errorf("%d token requests, want one of each process", issued)
@@ -338,6 +417,19 @@ func TestClocksDiffer(t *testing.T) {
 			}
 		})
 	}
+	// A failure counts as long for all.
+	failing := &memoryStore{clock: st.clock}
+	e.status, e.after = http.StatusTooManyRequests, 30*time.Second
+	for _, ahead := range []time.Duration{7 * time.Minute, 0, 14 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(ahead) //nolint:forbidigo // in a bubble
+			var failed *auth.Error
+			if _, err := newShared(t, failing, e).Token(); !errors.As(err, &failed) || failed.RetryAfter < 29*time.Second || failed.RetryAfter > time.Minute {
+				t.Errorf("%v ahead: got %v, want about 30 seconds until the next request", ahead, err)
+			}
+		})
+	}
+	e.status = 0
 	st.clock = st.clock.Add(58 * time.Minute)
 	synctest.Test(t, func(t *testing.T) {
 		if tok, err := newShared(t, st, e).Token(); err != nil || tok.AccessToken != "access-2" {
@@ -469,6 +561,29 @@ func TestTokenNearItsEnd(t *testing.T) {
 	}
 }
 
+// A process that starts while another one renews the token takes the one that is still valid.
+func TestStartDuringRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, e := &memoryStore{}, newEndpoint()
+		first := newShared(t, st, e)
+		mustToken(t, first)
+		time.Sleep(time.Hour - renewBefore) //nolint:forbidigo // in a bubble
+		e.set(func(e *endpoint) { e.latency = 3 * time.Second })
+		var renewing sync.WaitGroup
+		renewing.Go(func() { mustToken(t, first) })
+		synctest.Wait()
+		start := time.Now()
+		if tok := mustToken(t, newShared(t, st, e)); tok.AccessToken != "access-1" || time.Since(start) != 0 {
+			t.Errorf("got %s after %v", tok.AccessToken, time.Since(start))
+		}
+		renewing.Wait()
+		if tok := mustToken(t, newShared(t, st, e)); tok.AccessToken != "access-2" {
+			t.Errorf("afterwards: %s", tok.AccessToken)
+		}
+	})
+}
+
 // A process with a token of its own waits for no other.
 func TestOwnTokenMeanwhile(t *testing.T) {
 	t.Parallel()
@@ -490,16 +605,24 @@ func TestOwnTokenMeanwhile(t *testing.T) {
 // Processes that start one after the other, as a supervisor starts them again, send no more requests than one would.
 func TestFailureOfMany(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		st, e := &memoryStore{}, newEndpoint()
-		e.status = http.StatusUnauthorized
-		for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(100 * time.Millisecond) { //nolint:forbidigo // in a bubble
-			if _, err := newShared(t, st, e).Token(); err == nil {
-				t.Fatal("no error")
-			}
-		}
-		if _, rejected := e.counts(); rejected < 10 || rejected > 30 {
-			t.Errorf("%d token requests in a minute", rejected)
-		}
-	})
+	for name, c := range map[string]struct{ status, after, least, most int }{
+		"wrong secret": {http.StatusUnauthorized, 0, 10, 30},
+		"Retry-After":  {http.StatusTooManyRequests, 20, 2, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				st, e := &memoryStore{}, newEndpoint()
+				e.status, e.after = c.status, time.Duration(c.after)*time.Second
+				for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(100 * time.Millisecond) { //nolint:forbidigo // in a bubble
+					if _, err := newShared(t, st, e).Token(); err == nil {
+						t.Fatal("no error")
+					}
+				}
+				if _, rejected := e.counts(); rejected < c.least || rejected > c.most {
+					t.Errorf("%d token requests in a minute, want %d to %d", rejected, c.least, c.most)
+				}
+			})
+		})
+	}
 }

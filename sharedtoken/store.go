@@ -2,9 +2,7 @@ package sharedtoken
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,8 +22,8 @@ type store interface {
 	// load returns what is stored. First it removes the token if that is q.rejected. It takes the lock for q.owner if
 	// there is no token, or if the token is q.due.
 	load(ctx context.Context, q query) (state, error)
-	// save stores the token for ttl and gives the lock back, if owner has it. If nobody has it, the token is stored
-	// unless there is one.
+	// save stores the token for ttl and gives the lock back, if owner has it. Without the lock, the token is stored only if
+	// there is none: a process that was slow replaces no other's token.
 	save(ctx context.Context, owner, token string, ttl time.Duration) (saved bool, err error)
 	// release gives the lock back if owner has it. With a failure, the lock stays for ttl, and load returns the failure.
 	release(ctx context.Context, owner, failure string, ttl time.Duration) error
@@ -51,18 +49,15 @@ if not token or token == ARGV[3] then
 	redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[4])
 end
 local now = redis.call('TIME')
-return {token or '', redis.call('GET', KEYS[2]) or '', now[1], now[2]}`)
+return {token or '', redis.call('GET', KEYS[2]) or '', now[1] * 1000 + now[2] / 1000}`)
 
 	saveScript = redis.NewScript(`
-local lock = redis.call('GET', KEYS[2])
-if lock and lock ~= ARGV[1] then
-	return 0
-elseif lock then
+if redis.call('GET', KEYS[2]) == ARGV[1] then
 	redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 	redis.call('DEL', KEYS[2])
-	return 1
+else
+	redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3])
 end
-redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3])
 return redis.call('GET', KEYS[1]) == ARGV[2] and 1 or 0`)
 
 	releaseScript = redis.NewScript(`
@@ -92,23 +87,14 @@ func (s *redisStore) load(ctx context.Context, q query) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	values, ok := reply.([]any)
-	if !ok || len(values) != 4 {
-		return state{}, fmt.Errorf("the script returned %T, want 4 values", reply)
+	values, _ := reply.([]any)
+	if len(values) != 3 {
+		return state{}, fmt.Errorf("the script returned %T, want 3 values", reply)
 	}
 	token, _ := values[0].(string)
 	lock, _ := values[1].(string)
-	text, _ := values[2].(string)
-	seconds, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return state{}, errors.New("TIME returned no seconds")
-	}
-	text, _ = values[3].(string)
-	micros, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return state{}, errors.New("TIME returned no microseconds")
-	}
-	return state{token: token, lock: lock, locked: lock == q.owner, now: time.Unix(seconds, micros*1000)}, nil
+	now, _ := values[2].(int64)
+	return state{token: token, lock: lock, locked: lock == q.owner, now: time.UnixMilli(now)}, nil
 }
 
 func (s *redisStore) save(ctx context.Context, owner, token string, ttl time.Duration) (bool, error) {

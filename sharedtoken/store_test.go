@@ -2,6 +2,7 @@ package sharedtoken
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -23,12 +24,13 @@ func testStore(t *testing.T, empty func() store, wait func(time.Duration)) {
 	ctx := t.Context()
 	load := func(s store, q query, token, lock string, locked bool) {
 		t.Helper()
+		asked := time.Now().Truncate(time.Millisecond)
 		got, err := s.load(ctx, q)
 		if err != nil || got.token != token || got.lock != lock || got.locked != locked {
 			t.Errorf("load(%+v) = %+v, %v, want %q, %q, %v", q, got, err, token, lock, locked)
 		}
-		if got.now.IsZero() {
-			t.Error("no time")
+		if got.now.Before(asked) || got.now.After(time.Now()) {
+			t.Errorf("the time is %v, want %v or a little later", got.now, asked)
 		}
 	}
 	save := func(s store, owner, token string, ttl time.Duration, want bool) {
@@ -48,7 +50,6 @@ func testStore(t *testing.T, empty func() store, wait func(time.Duration)) {
 	load(s, query{owner: "a"}, "", "a", true)
 	load(s, query{owner: "a"}, "", "a", true) // again, after its reply was lost
 	load(s, query{owner: "b"}, "", "a", false)
-	save(s, "b", "token-b", time.Hour, false) // the lock is another's
 	save(s, "a", "token-a", time.Hour, true)
 	save(s, "a", "token-a", time.Hour, true) // again
 	load(s, query{owner: "b"}, "token-a", "", false)
@@ -56,6 +57,7 @@ func testStore(t *testing.T, empty func() store, wait func(time.Duration)) {
 	load(s, query{owner: "b", due: "other"}, "token-a", "", false)
 	load(s, query{owner: "b", due: "token-a"}, "token-a", "b", true)
 	load(s, query{owner: "c", due: "token-a"}, "token-a", "b", false)
+	save(s, "a", "late", time.Hour, false) // the lock is another's, and there is a token
 	save(s, "b", "token-b", time.Hour, true)
 	load(s, query{owner: "c", rejected: "token-a", due: "token-a"}, "token-b", "", false)
 	load(s, query{owner: "c", rejected: "token-b"}, "", "c", true)
@@ -74,6 +76,13 @@ func testStore(t *testing.T, empty func() store, wait func(time.Duration)) {
 	save(s, "nobody", "published", time.Hour, true) // no lock and no token
 	load(s, query{owner: "a"}, "published", "", false)
 
+	s = empty()
+	load(s, query{owner: "fast"}, "", "fast", true)
+	save(s, "slow", "token-slow", time.Hour, true) // the lock is another's, and there is no token
+	load(s, query{owner: "a"}, "token-slow", "fast", false)
+	save(s, "fast", "token-fast", time.Hour, true)
+	load(s, query{owner: "a"}, "token-fast", "", false)
+
 	// Everything expires.
 	s = empty()
 	load(s, query{owner: "dead"}, "", "dead", true)
@@ -86,6 +95,20 @@ func testStore(t *testing.T, empty func() store, wait func(time.Duration)) {
 	load(s, query{owner: "c"}, "token-b", "", false)
 	wait(20 * time.Millisecond)
 	load(s, query{owner: "c"}, "", "c", true)
+}
+
+// A cluster keeps keys with the same text in braces on the same node.
+func TestKeysOfCluster(t *testing.T) {
+	t.Parallel()
+	tags := map[string]bool{}
+	for _, key := range newRedisStore(nil, "name").keys {
+		_, rest, _ := strings.Cut(key, "{")
+		tag, _, _ := strings.Cut(rest, "}")
+		tags[tag] = true
+	}
+	if len(tags) != 1 || !tags["name"] {
+		t.Errorf("the keys are in %v", tags)
+	}
 }
 
 // instant is a Redis client that does not send anything.
@@ -132,7 +155,7 @@ func TestHungClient(t *testing.T) {
 		defer close(until)
 		start := time.Now()
 		err := newRedisStore(hung{until: until}, "name").release(t.Context(), "owner", "", 0)
-		if err == nil || time.Since(start) != storeTimeout {
+		if err == nil || time.Since(start) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 	})

@@ -19,7 +19,6 @@ const (
 // A token is an access token as this process sees it.
 type token struct {
 	value    string
-	stored   string    // as it is stored; "" for one of this process's own
 	expires  time.Time // by the clock of this process; zero for never
 	lifetime time.Duration
 }

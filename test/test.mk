@@ -14,8 +14,8 @@ test-examples: ### Test the examples, and the code in README.md
 test-tools: ### Test the benchmarks, the load test and the contract's harness
 	cd test && GOWORK=off go test -count=1 ./... # they read files outside the module, which the cache does not see
 
-test-sharedtoken: ### Test the shared token with a Redis server, and measure it; it takes a minute
-	$(call need,redis-server,redis-server)
+test-sharedtoken: ### Test the shared token with a Redis server, or the program REDIS_SERVER, and measure it; it takes a minute
+	$(call need,$(or $(REDIS_SERVER),redis-server),redis-server)
 	cd sharedtoken && go test -tags redis -count=1 -v -run Redis . | grep -v '^=== '
 
 vet: ### Run go vet
