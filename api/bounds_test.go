@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -44,6 +45,31 @@ func hugeErrorBodies() map[string]string {
 		"quotes":               text(`\"`),
 		"HTML":                 "<html>" + strings.Repeat("<p>", size/3-2),
 		"message that repeats": list(`{"message":"` + strings.Repeat(secretToken, 1000) + `"}`),
+	}
+}
+
+// What can be read of a success is read within bounds, too: neither deep values nor long names are copied again and again.
+func TestHostileSuccessIsCheap(t *testing.T) { //nolint:paralleltest // it measures the memory of the process
+	const size = 1 << 20
+	name := strings.Repeat("n", size/2)
+	deep := strings.Repeat(`{"link":`, 9000)
+	for kind, body := range map[string]string{
+		"deep":            deep + `"` + strings.Repeat("x", size-len(deep)-2),
+		"deep products":   `{"link":{"products":` + deep + `"` + strings.Repeat("x", size-len(deep)-30),
+		"a long name":     `{"` + name + `":{` + strings.Repeat(`"a":1,`, size/13),
+		"in another name": `{"link":{"` + name + `":{` + strings.Repeat(`"a":1,`, size/13),
+		"many members":    `{"link":{` + strings.Repeat(`"a":1,`, size/6-10),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		link, _, err := exchangeWith(t, body, io.ErrUnexpectedEOF)
+		runtime.ReadMemStats(&after)
+		if link != nil || !errors.Is(err, api.ErrOutcomeUnknown) {
+			t.Errorf("%s: %v, %v", kind, link, err)
+		}
+		if got := after.TotalAlloc - before.TotalAlloc; got > 500*size {
+			t.Errorf("%s: %d MiB were allocated for a body of %d bytes", kind, got>>20, len(body))
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -276,6 +277,28 @@ func TestRequestEditors(t *testing.T) {
 		if err := call(t.Context(), client); !errors.Is(err, refused) || errors.Is(err, api.ErrOutcomeUnknown) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Calls do not share the array that their editors are in: one that starts while the editors of another run has its own.
+func TestRequestEditorsOfNestedCalls(t *testing.T) {
+	t.Parallel()
+	var headers []string
+	var client *api.Client
+	nested := false
+	client = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		headers = append(headers, r.Header.Get("X-Editors"))
+		reply(http.StatusCreated, session)(w, r)
+	}, appending("a"), appending("b"), api.WithRequestEditor(func(ctx context.Context, _ *http.Request) error {
+		if nested {
+			return nil
+		}
+		nested = true
+		_, err := client.CreateLinkSession(ctx, createRequest(), appending("y"))
+		return err
+	}))
+	if _, err := client.CreateLinkSession(t.Context(), createRequest(), appending("x")); err != nil || !slices.Equal(headers, []string{"aby", "abx"}) {
+		t.Errorf("%v, %v", headers, err)
 	}
 }
 

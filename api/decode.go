@@ -23,7 +23,6 @@ func decodeLink(body []byte) (*gen.ExchangeTokenResponse, error) {
 	r := new(gen.ExchangeTokenResponse)
 	err := json.Unmarshal(body, r)
 	if err != nil {
-		*r = gen.ExchangeTokenResponse{}
 		fill(r, nil, nil, body, maxDepth)
 	}
 	if r.Link.LinkID == "" {
@@ -72,13 +71,13 @@ func fill(r *gen.ExchangeTokenResponse, prefix, suffix, value []byte, depth int)
 func members(object []byte) func(yield func(name, value []byte) bool) {
 	return func(yield func(name, value []byte) bool) {
 		d := json.NewDecoder(bytes.NewReader(object))
-		if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		if t, _ := d.Token(); t != json.Delim('{') {
 			return
 		}
 		for d.More() {
-			t, err := d.Token()
+			t, _ := d.Token()
 			key, ok := t.(string)
-			if err != nil || !ok {
+			if !ok { // cut off
 				return
 			}
 			name, _ := json.Marshal(key)

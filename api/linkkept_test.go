@@ -78,6 +78,14 @@ func TestLinkWithUnreadableFieldIsKept(t *testing.T) {
 	if err != nil || !link.Link.LastSyncedAt.IsZero() {
 		t.Errorf("a timestamp that cannot be read is %v (%v), want zero", link, err)
 	}
+	link, _, err = exchangeWith(t, `{"link":{"link_id":"mk_1","state":5,"products":{"identity":{"refreshed_at":"2023-02-16T09:14:11","error_message":7,`+
+		`"unavailable":"u"},"accounts":{"refreshed_at":"2023-02-16T09:14:11"}}}}`, io.EOF)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := link.Link.Products; p.Accounts.RefreshedAt.IsZero() || p.Identity.RefreshedAt.IsZero() || p.Identity.Unavailable != "u" {
+		t.Errorf("the fields beside an unreadable one of a product are lost: %+v", p)
+	}
 }
 
 // manyMembers are more than the contract has, and none of them is of the contract.
@@ -217,7 +225,7 @@ func TestResponseWithoutLinkIsUnknown(t *testing.T) {
 	for _, body := range []string{
 		"", "null", "{}", "[]", "<html>", `"mk_1"`, `{"link":null}`, `{"link":"mk_1"}`, `{"link":{}}`, `{"link":{"link_id":null}}`,
 		`{"link":{"link_id":5}}`, `{"link":{"link_id":""}}`, `{"link":{"link_id":{"link_id":"mk_1"}}}`, `{"link":{"link_id":["mk_1"]}}`,
-		`{"link":[{"link_id":"mk_1"}]}`, `[{"link":{"link_id":"mk_1"}}]`, `{"link":{"meta":{"link_id":"mk_1"}}}`, `{"link":{"meta":{"link_id":"mk_1"`,
+		`{"link":[{"link_id":"mk_1"}]}`, `{"link":["link_id","mk_1"]}`, `["link_id","mk_1"]`, `[{"link":{"link_id":"mk_1"}}]`, `{"link":{"meta":{"link_id":"mk_1"}}}`, `{"link":{"meta":{"link_id":"mk_1"`,
 		`{"data":{"link":{"link_id":"mk_1"}}}`, `{"data":{"link":{"link_id":"mk_1"`, `{"link":{"products":[{"link_id":"mk_1"`,
 		`{"text":"\"link\":{\"link_id\":\"mk_1\"}"}`, `{"text":"{\"link\":{\"link_id\":\"mk_1\"`, `{"link":{"name":"\"link_id\":\"mk_1\"`,
 		`{"link":{"link_id":"mk_1`, `{"link":{"link_id":"mk_1\`, `{"link":{"link_id":"mk_1\"`, `{"link":{"link_id":"mk_1\u0`, `{"link":{"link_id":`,
