@@ -289,7 +289,7 @@ func TestRequestEditorsOfNestedCalls(t *testing.T) {
 	client = serve(t, func(w http.ResponseWriter, r *http.Request) {
 		headers = append(headers, r.Header.Get("X-Editors"))
 		reply(http.StatusCreated, session)(w, r)
-	}, appending("a"), appending("b"), api.WithRequestEditor(func(ctx context.Context, _ *http.Request) error {
+	}, appending("a"), appending("b"), appending("c"), appending("d"), api.WithRequestEditor(func(ctx context.Context, _ *http.Request) error {
 		if nested {
 			return nil
 		}
@@ -297,7 +297,7 @@ func TestRequestEditorsOfNestedCalls(t *testing.T) {
 		_, err := client.CreateLinkSession(ctx, createRequest(), appending("y"))
 		return err
 	}))
-	if _, err := client.CreateLinkSession(t.Context(), createRequest(), appending("x")); err != nil || !slices.Equal(headers, []string{"aby", "abx"}) {
+	if _, err := client.CreateLinkSession(t.Context(), createRequest(), appending("x")); err != nil || !slices.Equal(headers, []string{"abcdy", "abcdx"}) {
 		t.Errorf("%v, %v", headers, err)
 	}
 }

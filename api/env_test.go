@@ -18,12 +18,17 @@ func setenv(t *testing.T, url, id, secret string) {
 
 func TestFromEnv(t *testing.T) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /mk/auth/token", reply(201, `{"access_token":"`+bearer+`","token_type":"bearer","expires_in":3600}`))
+	mux.HandleFunc("POST /mk/auth/token", func(w http.ResponseWriter, r *http.Request) {
+		if id, secret := r.FormValue("client_id"), r.FormValue("client_secret"); id != "id" || secret != "secret" {
+			t.Errorf("credentials %q, %q", id, secret)
+		}
+		reply(201, `{"access_token":"`+bearer+`","token_type":"bearer","expires_in":3600}`)(w, r)
+	})
 	mux.HandleFunc("POST /mk/link-session", reply(201, session))
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	for _, url := range []string{srv.URL + "/mk", srv.URL + "/mk/", " " + srv.URL + "/mk\n"} {
-		setenv(t, url, "id", "secret")
+		setenv(t, url, " id\n", " secret ")
 		seen := 0
 		client, err := api.FromEnv(api.WithHTTPClient(&http.Client{Transport: counter{&seen}}))
 		if err != nil {

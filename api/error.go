@@ -175,7 +175,7 @@ func (e *Error) Is(target error) bool {
 		return e.OutcomeUnknown
 	}
 	code, status := e.Code, e.StatusCode
-	if t := (*auth.Error)(nil); status == 0 && errors.As(e.err, &t) {
+	if t := (*auth.Error)(nil); errors.As(e.err, &t) {
 		code, status = t.Code, t.StatusCode
 	}
 	for _, s := range sentinels {

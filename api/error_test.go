@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/moneykit/moneykit-go/api"
 	"github.com/moneykit/moneykit-go/auth"
 	"github.com/moneykit/moneykit-go/gen"
@@ -37,6 +39,35 @@ func only(t *testing.T, name string, err error, want ...error) {
 
 func coded(code string) string {
 	return `{"error_code":"` + code + `","error_message":"the message","documentation_url":"https://docs.example/x"}`
+}
+
+func TestErrorText(t *testing.T) {
+	t.Parallel()
+	field := func(location ...any) []gen.ValidationError {
+		return []gen.ValidationError{{Location: location, Message: "bad"}}
+	}
+	for want, e := range map[string]api.Error{
+		"moneykit: unspecified error":                 {},
+		"moneykit: op: 400 Bad Request: c: slow down": {Op: "op", StatusCode: 400, Code: "c", Message: "slow down."},
+		"moneykit: 599":                               {StatusCode: 599},
+		"moneykit: op":                                {Op: "op", Attempts: 1},
+		"moneykit: op (2 attempts) (retry after 1ns)": {Op: "op", Attempts: 2, RetryAfter: 1},
+		"moneykit: a.b[0].c: bad":                     {ValidationErrors: field("a", "b", 0.0, "c")},
+		"moneykit: a b[true]: bad":                    {ValidationErrors: field("a\nb", true)},
+	} {
+		if got := e.Error(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	source := auth.FromTokenSource(tokenFunc(func() (*oauth2.Token, error) { return nil, errors.New("revoked") }))
+	client, err := api.New(source, api.WithBaseURL(memoryURL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = do(t.Context(), client, exchangeOp)
+	if got, want := fmt.Sprint(err), "moneykit: exchange_token: not sent to localhost: token request: revoked"; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
 }
 
 // Every status of the contract, and what is not of the contract.
