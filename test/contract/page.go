@@ -189,7 +189,7 @@ func (b block) start(ctx context.Context) (env []string, stop func(), err error)
 		stop()
 		return nil, nil, fmt.Errorf("the sandbox printed %d export lines, want 3\n%s", len(env), tail(output))
 	}
-	go io.Copy(io.Discard, stdout)
+	go func() { _, _ = io.Copy(io.Discard, stdout) }()
 	return env, stop, nil
 }
 
