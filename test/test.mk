@@ -1,5 +1,5 @@
 # What make test-all, make check and CI run, one by one.
-.PHONY: test-model allocs test-examples test-tools test-sharedtoken vet tidy generated lint spec-lint consumer add-operation fuzz soak vuln mutation
+.PHONY: test-model allocs test-examples test-tools test-sharedtoken test-postgres vet tidy generated lint spec-lint consumer add-operation fuzz soak vuln mutation
 
 test-model: ### Test every sequence of up to four faults; make test tests up to three
 	GOWORK=off go test $(RACE) -run '^TestModel$$' ./api
@@ -18,8 +18,14 @@ test-sharedtoken: ### Test the shared token with a Redis server, or the program 
 	$(call need,$(or $(REDIS_SERVER),redis-server),redis-server)
 	cd sharedtoken && go test -tags redis -count=1 -v -run Redis . | grep -v '^=== '
 
+# Debian has PostgreSQL's server outside of PATH.
+test-postgres: export PATH := $(PATH):$(lastword $(sort $(wildcard /usr/lib/postgresql/*/bin)))
+test-postgres: ### Test linkapp with a PostgreSQL server of its own: two instances, kills and restarts; it takes a minute
+	$(call need,initdb,postgresql)
+	cd examples && go test -tags postgres -count=1 ./linkapp
+
 vet: ### Run go vet
-	go vet -tags redis $(WORKSPACE)
+	go vet -tags redis,postgres $(WORKSPACE)
 	cd test && GOWORK=off go vet ./...
 
 lint: $(GOLANGCI) ### Run golangci-lint, which checks the format too

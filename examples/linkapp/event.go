@@ -26,39 +26,19 @@ func (a *app) processEvent(ctx context.Context, e *webhook.Event) error {
 	}
 	for _, tag := range e.LinkTags {
 		if id, ok := strings.CutPrefix(tag, attemptTag); ok {
-			err := a.store.processOnce(ctx, e.IdempotencyKey, id, a.now(), func(t *attempt) error {
+			_, err := a.store.updateOnce(ctx, e.IdempotencyKey, id, a.now(), func(t *attempt) error {
 				return t.apply(e.LinkID, payload.State, e.Timestamp, a.now())
 			})
-			if err != nil {
+			if errors.Is(err, sql.ErrNoRows) {
+				return nil
+			}
+			if err != nil { // MoneyKit sends the event again
 				a.log.Error("event", "attempt", id, "link_id", e.LinkID, "delivery", e.DeliveryToken, "error", err)
 			}
 			return err
 		}
 	}
 	return nil
-}
-
-// processOnce changes an attempt as update does, once for each idempotency key. It does nothing if there is no such
-// attempt.
-func (s *store) processOnce(ctx context.Context, key, id string, now time.Time, change func(*attempt) error) error {
-	err := s.transact(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM events WHERE processed_at < ?", now.Add(-2*eventsWithin).UnixMicro()); err != nil {
-			return err
-		}
-		inserted, err := tx.ExecContext(ctx, "INSERT INTO events (idempotency_key, processed_at) VALUES (?, ?) ON CONFLICT DO NOTHING", key, now.UnixMicro())
-		if err != nil {
-			return err
-		}
-		if n, err := inserted.RowsAffected(); err != nil || n == 0 {
-			return err // processed before
-		}
-		_, err = update(ctx, tx, id, change)
-		return err
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	return err
 }
 
 // apply records the state of the link as of at, unless a newer one is known.

@@ -77,10 +77,7 @@ func TestEventNotStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.mk.ClearFaults()
-	_, err := w.store.db.ExecContext(t.Context(), "CREATE TRIGGER full BEFORE UPDATE ON attempts WHEN new.link_state <> '' BEGIN SELECT raise(ABORT, 'disk full'); END")
-	if err != nil {
-		t.Fatal(err)
-	}
+	mend := w.breakStore(false)
 	w.lose()
 	w.advance(0) // until the first delivery has failed
 	deliveries := w.mk.Deliveries()
@@ -90,9 +87,7 @@ func TestEventNotStored(t *testing.T) {
 	if row := w.row(); row.LinkID != "" {
 		t.Errorf("row: %+v", row)
 	}
-	if _, err := w.store.db.ExecContext(t.Context(), "DROP TRIGGER full"); err != nil {
-		t.Fatal(err)
-	}
+	mend()
 	w.advance(time.Hour)
 	if row := w.row(); row.LinkID != w.mk.Links()[0].LinkID || row.LinkState != "connected" {
 		t.Errorf("row: %+v", row)
@@ -212,11 +207,11 @@ func TestRepeatsAndOrder(t *testing.T) {
 	w.advance(24 * time.Hour)
 	w.deliver(w.mk, event("x", "mk_x"))
 	var n int
-	if err := w.store.db.QueryRowContext(t.Context(), "SELECT count(*) FROM events").Scan(&n); err != nil || n != 4 {
+	if err := w.store.db.QueryRowContext(t.Context(), "SELECT count(*) FROM events WHERE idempotency_key LIKE 'k_'").Scan(&n); err != nil || n != 4 {
 		t.Errorf("%d keys, %v", n, err)
 	}
 	send("k5", connected, 24*time.Hour)
-	if err := w.store.db.QueryRowContext(t.Context(), "SELECT count(*) FROM events").Scan(&n); err != nil || n != 1 {
+	if err := w.store.db.QueryRowContext(t.Context(), "SELECT count(*) FROM events WHERE idempotency_key LIKE 'k_'").Scan(&n); err != nil || n != 1 {
 		t.Errorf("%d keys, %v", n, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"log"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -57,17 +58,47 @@ func (b *lockedBuffer) String() string {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, mk: sandbox.Start(t, sandbox.WithTokenLifetime(24*time.Hour)), db: filepath.Join(t.TempDir(), "links.db"), log: &lockedBuffer{}}
+	w := &world{t: t, mk: sandbox.Start(t, sandbox.WithTokenLifetime(24*time.Hour)), db: newDatabase(t), log: &lockedBuffer{}}
 	w.moneykit = w.mk.URL
 	w.mk.FailDelivery("", 1000, sandbox.DeliveryFault{Never: true}) // until a test calls w.mk.ClearFaults
 	w.start()
 	w.browser = w.newBrowser()
+	t.Cleanup(w.checkLog)
+	return w
+}
+
+// checkLog looks for secrets in the log.
+func (w *world) checkLog() {
+	w.t.Helper()
+	logged := w.log.String()
+	for _, secret := range []string{"sandbox_exchangeable_", "sandbox_session_", w.mk.ClientSecret, postgresPassword} {
+		if strings.Contains(logged, secret) {
+			w.t.Errorf("a secret was logged: %s", logged)
+		}
+	}
+}
+
+// newDatabase returns a database for a test, which is an SQLite file, or with the tag postgres one in PostgreSQL.
+var newDatabase = func(t *testing.T) string { return filepath.Join(t.TempDir(), "links.db") }
+
+// postgresPassword is the password of the databases of newDatabase.
+const postgresPassword = "only-for-tests"
+
+func onPostgres(db string) bool { return strings.HasPrefix(db, "postgres://") }
+
+// newStore opens a database until the test ends.
+func newStore(t *testing.T, db string) *store {
+	t.Helper()
+	s, err := openStore(db)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
-		if logged := w.log.String(); strings.Contains(logged, "sandbox_exchangeable_") || strings.Contains(logged, "sandbox_session_") || strings.Contains(logged, w.mk.ClientSecret) {
-			t.Errorf("a secret was logged: %s", logged)
+		if err := s.Close(); err != nil {
+			t.Error(err)
 		}
 	})
-	return w
+	return s
 }
 
 // start starts an instance of the application on the database, which becomes the one that the browser uses.
@@ -77,10 +108,7 @@ func (w *world) start(configure ...func(*http.Server)) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	store, err := openStore(w.db)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	store := newStore(w.t, w.db)
 	server := httptest.NewUnstartedServer(nil)
 	origin, err := originOf(server.Listener.Addr())
 	if err != nil {
@@ -103,9 +131,6 @@ func (w *world) start(configure ...func(*http.Server)) {
 	w.t.Cleanup(func() {
 		_ = server.Config.Shutdown(w.t.Context()) // ends the streams; what else is open, Close ends
 		server.Close()
-		if err := store.Close(); err != nil {
-			w.t.Error(err)
-		}
 	})
 }
 
@@ -267,6 +292,31 @@ func (w *world) check(what string, got result, status int, kind string) {
 	}
 }
 
+// breakStore makes the database fail, or change no row, whenever a link is to be stored.
+func (w *world) breakStore(changeNoRow bool) (mend func()) {
+	w.t.Helper()
+	do, undo := "raise(ABORT, 'disk full')", "DROP TRIGGER broken"
+	if changeNoRow {
+		do = "raise(IGNORE)"
+	}
+	create := "CREATE TRIGGER broken BEFORE UPDATE ON attempts WHEN new.link_id <> '' BEGIN SELECT " + do + "; END"
+	if onPostgres(w.db) {
+		do, undo = "RAISE 'disk full'", "DROP TRIGGER broken ON attempts"
+		if changeNoRow {
+			do = "RETURN NULL"
+		}
+		create = "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + do + "; END $$; " +
+			"CREATE TRIGGER broken BEFORE UPDATE ON attempts FOR EACH ROW WHEN (new.link_id <> '') EXECUTE FUNCTION broken()"
+	}
+	exec := func(statement string) {
+		if _, err := w.store.db.ExecContext(w.t.Context(), statement); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	exec(create)
+	return func() { exec(undo) }
+}
+
 func (w *world) exchanges() (n int) {
 	for _, r := range w.mk.Requests() {
 		if r.Operation == sandbox.ExchangeToken {
@@ -285,6 +335,7 @@ func (w *world) proxy(before, after func(n int32)) {
 		w.t.Fatal(err)
 	}
 	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ErrorLog = log.New(io.Discard, "", 0) // of connections that the sandbox drops
 	var exchanges atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/exchange-token") {
@@ -326,11 +377,16 @@ func (w *world) order() order {
 	return o
 }
 
+// afterTests is called when all tests have ended.
+var afterTests = func() {}
+
 // TestMain runs the program itself for tests that need a process of it.
 func TestMain(m *testing.M) {
 	if os.Getenv("LINKAPP_TEST_PROGRAM") != "" {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	afterTests()
+	os.Exit(code)
 }

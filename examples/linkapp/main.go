@@ -1,10 +1,11 @@
 // Linkapp is a web application in which a user links a bank account: the whole flow, from the button to the link in a
 // database.
 //
-//	linkapp [-addr host:port] [-db file] [-origin URL]
+//	linkapp [-addr host:port] [-db database] [-origin URL]
 //
-// It uses the MoneyKit at MONEYKIT_URL, with MONEYKIT_CLIENT_ID and MONEYKIT_CLIENT_SECRET, or a sandbox of its own where
-// that is not set. Links are kept in an SQLite file, which several processes may share.
+// It uses the MoneyKit at MONEYKIT_URL, with MONEYKIT_CLIENT_ID and MONEYKIT_CLIENT_SECRET (see api.FromEnv), or a sandbox
+// of its own where that is not set. Links are kept in an SQLite file, which several processes on one machine may share,
+// or in PostgreSQL, for processes on many.
 package main
 
 import (
@@ -24,7 +25,7 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 picks a free one")
-	db := flag.String("db", "linkapp.db", "SQLite `file` for the links")
+	db := flag.String("db", "linkapp.db", "`database` for the links: an SQLite file, or "+postgresURL+" (or with the password in PGPASSWORD)")
 	origin := flag.String("origin", "", "`URL` under which browsers and MoneyKit reach the server, such as https://app.example (default http:// and the address)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -43,7 +44,7 @@ func run(ctx context.Context, addr, db, origin string, out io.Writer) (err error
 	}
 	store, err := openStore(db)
 	if err != nil {
-		return err
+		return fmt.Errorf("-db: %w", err)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	mk, err := connectMoneyKit()
@@ -63,7 +64,7 @@ func run(ctx context.Context, addr, db, origin string, out io.Writer) (err error
 	server := newServer(&app{
 		client: mk.client, verifier: mk.verifier, store: store, origin: origin, connectURL: mk.connectURL, log: slog.Default(), now: time.Now,
 	})
-	fmt.Fprintf(out, "Linkapp uses %s and keeps links in %s.\nOpen %s\n", mk.name, db, origin)
+	fmt.Fprintf(out, "Linkapp uses %s and keeps links in %s.\nOpen %s\n", mk.name, store.name, origin)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -72,22 +73,29 @@ func run(ctx context.Context, addr, db, origin string, out io.Writer) (err error
 	case <-ctx.Done():
 	}
 	// A running exchange is waited for, since it cannot be made a second time.
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*callTimeout)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	defer cancel()
 	return server.Shutdown(bounded)
 }
 
-// newServer returns a server that no slow client can hold up.
+// requestTimeout is what a handler may take: it stores, calls MoneyKit, and stores what came of it.
+const requestTimeout = callTimeout + 2*storeTimeout
+
 func newServer(a *app) *http.Server {
 	stopping, stop := context.WithCancel(context.Background())
 	a.stopping = stopping.Done()
-	server := &http.Server{
-		Handler:           a.handler(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      callTimeout + 15*time.Second, // a handler waits for MoneyKit before it writes
-		IdleTimeout:       time.Minute,
-	}
+	server := withTimeouts(a.handler())
 	server.RegisterOnShutdown(stop)
 	return server
+}
+
+// withTimeouts returns a server that no slow client can hold up.
+func withTimeouts(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      requestTimeout + 15*time.Second, // a handler writes when it is done
+		IdleTimeout:       time.Minute,
+	}
 }

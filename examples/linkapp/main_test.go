@@ -18,15 +18,13 @@ import (
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-// opened returns the URL that the program prints.
-func opened(t *testing.T, out io.Reader) string {
-	t.Helper()
+// opened returns the URL that the program prints, or nothing if it ends before that.
+func opened(out io.Reader) string {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if url, ok := strings.CutPrefix(lines.Text(), "Open http://"); ok {
 			return "http://" + url
 		}
 	}
-	t.Fatal("the program ended")
 	return ""
 }
 
@@ -45,7 +43,7 @@ func TestRun(t *testing.T) {
 			read, write := io.Pipe()
 			ended := make(chan error, 1)
 			go func() { ended <- run(ctx, "127.0.0.1:0", filepath.Join(t.TempDir(), "links.db"), "", write) }()
-			res, err := http.Get(opened(t, read))
+			res, err := http.Get(opened(read))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +90,17 @@ func TestRunFails(t *testing.T) {
 // uses.
 func (w *world) startProcess() {
 	w.t.Helper()
-	program := exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-db", w.db)
+	program, url := w.process("-addr", "127.0.0.1:0")
+	if w.url = url; url == "" {
+		w.t.Fatalf("the program ended: %s", w.log)
+	}
+	w.t.Cleanup(func() { w.interrupt(program) })
+}
+
+// process starts the program on the database, and returns the URL that it prints, or none if it ended.
+func (w *world) process(args ...string) (program *exec.Cmd, url string) {
+	w.t.Helper()
+	program = exec.Command(os.Args[0], append(args, "-db", w.db)...)
 	program.Env = append(os.Environ(), "LINKAPP_TEST_PROGRAM=1", api.EnvURL+"="+w.moneykit, api.EnvClientID+"="+w.mk.ClientID, api.EnvClientSecret+"="+w.mk.ClientSecret)
 	program.Stderr = w.log
 	out, err := program.StdoutPipe()
@@ -102,12 +110,14 @@ func (w *world) startProcess() {
 	if err := program.Start(); err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() {
-		if err := errors.Join(program.Process.Signal(os.Interrupt), program.Wait()); err != nil {
-			w.t.Errorf("the program: %v: %s", err, w.log)
-		}
-	})
-	w.url = opened(w.t, out)
+	return program, opened(out)
+}
+
+func (w *world) interrupt(program *exec.Cmd) {
+	w.t.Helper()
+	if err := errors.Join(program.Process.Signal(os.Interrupt), program.Wait()); err != nil {
+		w.t.Errorf("the program: %v: %s", err, w.log)
+	}
 }
 
 func TestTwoProcesses(t *testing.T) {

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/moneykit/moneykit-go/api"
 	"github.com/moneykit/moneykit-go/sandbox"
@@ -22,21 +22,26 @@ type moneyKit struct {
 }
 
 // connectMoneyKit returns the MoneyKit of the environment, or a sandbox in this process.
-func connectMoneyKit() (moneyKit, error) {
-	base, id, secret := os.Getenv(api.EnvURL), os.Getenv(api.EnvClientID), os.Getenv(api.EnvClientSecret)
-	name, stop := base, func() {}
+func connectMoneyKit() (mk moneyKit, err error) {
+	base, id := strings.TrimSpace(os.Getenv(api.EnvURL)), strings.TrimSpace(os.Getenv(api.EnvClientID))
+	mk.name, mk.stop = base, func() {}
 	if base == "" {
-		mk := sandbox.New()
-		server := httptest.NewServer(mk)
-		base, id, secret = server.URL, mk.ClientID, mk.ClientSecret
-		name, stop = "a sandbox in memory", server.Close
+		box := sandbox.New()
+		server := httptest.NewUnstartedServer(nil)
+		server.Config = withTimeouts(box)
+		server.Start()
+		base, id = server.URL, box.ClientID
+		mk.name, mk.stop = "a sandbox in memory", server.Close
+		mk.client, err = api.FromCredentials(id, box.ClientSecret, api.WithBaseURL(base))
+	} else {
+		mk.client, err = api.FromEnv()
 	}
-	client, err := api.FromCredentials(id, secret, api.WithBaseURL(base))
 	if err != nil {
-		return moneyKit{}, fmt.Errorf("%w; check %s, %s and %s", err, api.EnvURL, api.EnvClientID, api.EnvClientSecret)
+		return mk, err
 	}
-	verifier, err := webhook.NewVerifier(webhook.WithBaseURL(base), webhook.WithClientID(id), webhook.WithLogger(slog.Default()))
-	return moneyKit{client, verifier, connectURL(base), name, stop}, err
+	mk.connectURL = connectURL(base)
+	mk.verifier, err = webhook.FromEnv(webhook.WithBaseURL(base), webhook.WithClientID(id), webhook.WithLogger(slog.Default()))
+	return mk, err
 }
 
 // connectURL returns where Connect is: on a host of its own at MoneyKit, and beside the API in a sandbox.

@@ -2,20 +2,28 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
+	"embed"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
+	"io/fs"
+	"strings"
 	"sync"
 	"time"
 
-	_ "modernc.org/sqlite" // the database/sql driver
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 )
 
-// A store keeps attempts in an SQLite file, which several processes may share.
+const (
+	storeTimeout = 30 * time.Second // how long to try again, such as while the database restarts
+	tryTimeout   = 10 * time.Second // for one try: a server that is gone without a word may still be waited for
+)
+
+// A store keeps attempts in a database, which several processes may share.
 type store struct {
-	db       *sql.DB
+	database
 	stop     context.CancelFunc
 	watching sync.WaitGroup
 
@@ -23,56 +31,57 @@ type store struct {
 	changes chan struct{} // closed at the next change
 }
 
-const schema = `
-CREATE TABLE IF NOT EXISTS attempts (
-	id                 TEXT PRIMARY KEY,
-	user_id            TEXT NOT NULL,
-	exchangeable_token TEXT NOT NULL DEFAULT '',
-	open               INTEGER NOT NULL DEFAULT 0,
-	open_since         INTEGER NOT NULL DEFAULT 0,
-	link_id            TEXT NOT NULL DEFAULT '',
-	link_state         TEXT NOT NULL DEFAULT '',
-	linked_at          INTEGER NOT NULL DEFAULT 0,
-	state_at           INTEGER NOT NULL DEFAULT 0,
-	institution        TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS events (
-	idempotency_key TEXT PRIMARY KEY,
-	processed_at    INTEGER NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS attempts_of_user ON attempts (user_id);
-CREATE UNIQUE INDEX IF NOT EXISTS one_attempt_per_link ON attempts (user_id, link_id) WHERE link_id <> '';`
+// A database is what differs between SQLite and PostgreSQL. The statements are the same for both.
+type database struct {
+	db        *sql.DB
+	name      string // without a password
+	dialect   goose.Dialect
+	locker    lock.SessionLocker // lets one process migrate at a time
+	forUpdate string             // ends a SELECT that locks its row until the transaction ends
+	// transient reports whether a transaction failed with an error that may be gone when it is tried again.
+	transient func(error) bool
+	// watch calls changed when any process has changed an attempt, until ctx is done.
+	watch func(ctx context.Context, changed func())
+}
 
-// pollInterval is how soon a change by another process is noticed.
-const pollInterval = 250 * time.Millisecond
-
-// openStore opens the database in file, or creates it for its owner alone.
-func openStore(file string) (*store, error) {
-	created, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+// openStore opens the database with a postgres:// URL, or in an SQLite file.
+func openStore(name string) (*store, error) {
+	open := openSQLite
+	if scheme, _, ok := strings.Cut(name, "://"); ok {
+		if open = openPostgres; scheme != "postgres" && scheme != "postgresql" {
+			return nil, fmt.Errorf("%q is not a kind of database that is supported; want an SQLite file or %s", scheme, postgresURL)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	d, err := open(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, err
 	}
-	if err := created.Close(); err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+	if err := d.migrate(ctx); err != nil {
+		return nil, fmt.Errorf("migrate %s: %w", d.name, errors.Join(err, d.db.Close()))
 	}
-	// With secure_delete, and without a write-ahead log, what is erased from a row is erased from the file.
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+
-		"?_pragma=busy_timeout(10000)&_pragma=secure_delete(on)&_pragma=journal_mode(delete)&_txlock=immediate")
-	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", file, err)
-	}
-	s := &store{db: db, changes: make(chan struct{})}
-	ctx, stop := context.WithCancel(context.Background())
+	s := &store{database: d, changes: make(chan struct{})}
+	watch, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	watched, err := db.Conn(ctx)
-	if err == nil {
-		_, err = watched.ExecContext(ctx, schema)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", file, errors.Join(err, s.Close()))
-	}
-	s.watching.Go(func() { s.watch(ctx, watched) })
+	s.watching.Go(func() { s.watch(watch, s.announce) })
 	return s, nil
+}
+
+//go:embed migrations
+var migrations embed.FS
+
+func (d database) migrate(ctx context.Context) error {
+	files, err := fs.Sub(migrations, "migrations/"+string(d.dialect))
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(d.dialect, d.db, files, goose.WithSessionLocker(d.locker))
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
 }
 
 func (s *store) Close() error {
@@ -83,53 +92,56 @@ func (s *store) Close() error {
 
 // create adds an attempt.
 func (s *store) create(ctx context.Context, a attempt) error {
-	_, err := s.db.ExecContext(ctx, "INSERT INTO attempts (id, user_id, institution) VALUES (?, ?, ?)", a.ID, a.User, a.Institution)
-	return err
+	return s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { // the conflict: an earlier try was committed after all
+		_, err := tx.ExecContext(ctx, "INSERT INTO attempts (id, user_id, institution) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", a.ID, a.User, a.Institution)
+		return err
+	})
 }
 
 // update changes an attempt in one transaction, and returns what became of it. It returns sql.ErrNoRows if there is no
-// such attempt, and changes nothing if change returns an error.
-func (s *store) update(ctx context.Context, id string, change func(*attempt) error) (a attempt, err error) {
-	err = s.transact(ctx, func(tx *sql.Tx) error {
-		a, err = update(ctx, tx, id, change)
-		return err
+// such attempt, and changes nothing if change returns an error. It may call change more than once.
+func (s *store) update(ctx context.Context, id string, change func(*attempt) error) (attempt, error) {
+	return s.updateOnce(ctx, rand.Text(), id, time.Now(), change)
+}
+
+// updateOnce is update, once for each key: that of an event, which may come twice, or of a change whose commit may have
+// succeeded although its response was lost.
+func (s *store) updateOnce(ctx context.Context, key, id string, now time.Time, change func(*attempt) error) (a attempt, err error) {
+	err = s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM events WHERE processed_at < $1", now.Add(-2*eventsWithin).UnixMicro()); err != nil {
+			return err
+		}
+		inserted, err := tx.ExecContext(ctx, "INSERT INTO events (idempotency_key, processed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING", key, now.UnixMicro())
+		if err != nil {
+			return err
+		}
+		isNew, err := inserted.RowsAffected()
+		if err != nil {
+			return err
+		}
+		a, err = scan(tx.QueryRowContext(ctx, selectAttempts+"WHERE id = $1"+s.forUpdate, id))
+		if err != nil || isNew == 0 {
+			return err
+		}
+		if err := change(&a); err != nil {
+			return err
+		}
+		return save(ctx, tx, a)
 	})
 	return a, err
 }
 
-func (s *store) transact(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := do(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
-}
-
-func update(ctx context.Context, tx *sql.Tx, id string, change func(*attempt) error) (attempt, error) {
-	a, err := scan(tx.QueryRowContext(ctx, selectAttempts+"WHERE id = ?", id))
-	if err != nil {
-		return attempt{}, err
-	}
-	if err := change(&a); err != nil {
-		return attempt{}, err
-	}
+func save(ctx context.Context, tx *sql.Tx, a attempt) error {
 	if a.LinkID != "" { // a bank that was connected again: the row of the earlier attempt has the same link
-		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE user_id = ? AND link_id = ? AND id <> ?", a.User, a.LinkID, id); err != nil {
-			return attempt{}, err
+		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE user_id = $1 AND link_id = $2 AND id <> $3", a.User, a.LinkID, a.ID); err != nil {
+			return err
 		}
 	}
-	result, err := tx.ExecContext(ctx, `UPDATE attempts SET exchangeable_token = ?, open = ?, open_since = ?, link_id = ?, link_state = ?,
-		linked_at = ?, state_at = ?, institution = ? WHERE id = ?`,
-		a.ExchangeableToken, a.Open, a.OpenSince.UnixMicro(), a.LinkID, a.LinkState, a.LinkedAt.UnixMicro(), a.StateAt.UnixMicro(), a.Institution, id)
-	return a, errors.Join(err, oneRow(result))
-}
-
-func oneRow(result sql.Result) error {
-	if result == nil {
-		return nil // there is an error beside it
+	result, err := tx.ExecContext(ctx, `UPDATE attempts SET exchangeable_token = $1, open = $2, open_since = $3, link_id = $4, link_state = $5,
+		linked_at = $6, state_at = $7, institution = $8 WHERE id = $9`,
+		a.ExchangeableToken, a.Open, a.OpenSince.UnixMicro(), a.LinkID, a.LinkState, a.LinkedAt.UnixMicro(), a.StateAt.UnixMicro(), a.Institution, a.ID)
+	if err != nil {
+		return err
 	}
 	n, err := result.RowsAffected()
 	if err == nil && n != 1 {
@@ -138,26 +150,68 @@ func oneRow(result sql.Result) error {
 	return err
 }
 
+// transact makes a transaction. A try whose commit failed may have succeeded all the same.
+func (s *store) transact(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
+	return s.retry(ctx, func(ctx context.Context) error {
+		tx, err := s.db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // an error: it was committed, or the connection is lost
+		if err := do(ctx, tx); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// retry tries again if the database restarts, is busy, or has two transactions that wait for each other.
+func (s *store) retry(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		try, cancel := context.WithTimeout(ctx, tryTimeout)
+		err := do(try)
+		cancel()
+		if err == nil || !s.transient(err) && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
+}
+
 // find returns an attempt of the user's, or sql.ErrNoRows.
-func (s *store) find(ctx context.Context, user, id string) (attempt, error) {
-	return scan(s.db.QueryRowContext(ctx, selectAttempts+"WHERE user_id = ? AND id = ?", user, id))
+func (s *store) find(ctx context.Context, user, id string) (a attempt, err error) {
+	err = s.retry(ctx, func(ctx context.Context) error {
+		a, err = scan(s.db.QueryRowContext(ctx, selectAttempts+"WHERE user_id = $1 AND id = $2", user, id))
+		return err
+	})
+	return a, err
 }
 
 // list returns the user's attempts that have a link or may get one, newest first.
 func (s *store) list(ctx context.Context, user string) (all []attempt, err error) {
-	rows, err := s.db.QueryContext(ctx, selectAttempts+"WHERE user_id = ? AND (link_id <> '' OR open > 0 OR exchangeable_token <> '') ORDER BY rowid DESC", user)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		a, err := scan(rows)
+	err = s.retry(ctx, func(ctx context.Context) error {
+		all = nil
+		rows, err := s.db.QueryContext(ctx, selectAttempts+"WHERE user_id = $1 AND (link_id <> '' OR open > 0 OR exchangeable_token <> '') ORDER BY rowid DESC", user)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, a)
-	}
-	return all, rows.Err()
+		defer rows.Close()
+		for rows.Next() {
+			a, err := scan(rows)
+			if err != nil {
+				return err
+			}
+			all = append(all, a)
+		}
+		return rows.Err()
+	})
+	return all, err
 }
 
 const selectAttempts = "SELECT id, user_id, exchangeable_token, open, open_since, link_id, link_state, linked_at, state_at, institution FROM attempts "
@@ -176,26 +230,9 @@ func (s *store) changed() <-chan struct{} {
 	return s.changes
 }
 
-// watch looks for changes until ctx is done. SQLite counts those of all connections but conn, which is why conn is used
-// for nothing else.
-func (s *store) watch(ctx context.Context, conn *sql.Conn) {
-	defer conn.Close()
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
-	var seen, version int64
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if err := conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil || version == seen {
-			continue // an error: the pages look again after a while anyway
-		}
-		seen = version
-		s.mu.Lock()
-		close(s.changes)
-		s.changes = make(chan struct{})
-		s.mu.Unlock()
-	}
+func (s *store) announce() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.changes)
+	s.changes = make(chan struct{})
 }
