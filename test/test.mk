@@ -9,7 +9,7 @@ allocs: ### Test how much a call allocates, which the race detector would change
 	cd test && GOWORK=off go test -run '^TestAllocs$$' ./bench
 
 test-examples: ### Test the examples, and the code in README.md
-	cd examples && go test $(RACE) ./...
+	cd examples && go test $(RACE) -count=1 ./... # some read files outside the module, which the cache does not see
 
 test-tools: ### Test the benchmarks, the load test and the contract's harness
 	cd test && GOWORK=off go test -count=1 ./... # they read files outside the module, which the cache does not see
