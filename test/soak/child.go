@@ -105,6 +105,7 @@ func newChild(c Settings) (*child, error) {
 	s := &child{}
 	overHTTP1 := http.DefaultTransport.(*http.Transport).Clone()
 	overHTTP1.MaxIdleConnsPerHost = c.Workers
+	overHTTP1.IdleConnTimeout = 5 * time.Second // net/http keeps a broken HTTP/2 connection in memory for that long
 	overHTTP2 := overHTTP1.Clone()
 	overHTTP2.Protocols = new(http.Protocols)
 	overHTTP2.Protocols.SetUnencryptedHTTP2(true)
