@@ -403,4 +403,8 @@ func TestMissingFieldsHaveTheServersType(t *testing.T) {
 			t.Errorf("%+v, want %s", v, want)
 		}
 	}
+	_, err = newClient(t, memoryURL, rt).CreateLinkSession(t.Context(), gen.CreateLinkSessionRequest{CustomerUser: gen.LinkSessionCustomerUser{ID: "user-42"}})
+	if want := "moneykit: create_link_session: not sent: validation failed: body.redirect_uri: field required"; fmt.Sprint(err) != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
 }

@@ -48,6 +48,47 @@ func hugeErrorBodies() map[string]string {
 	}
 }
 
+// ValidationErrors has at most 100 entries and 32 items of a location, and none of a list that exceeds 64 KiB.
+func TestValidationErrorsAreBounded(t *testing.T) {
+	t.Parallel()
+	list := func(n int, entry string) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(entry+",", n), ",") + "]"
+	}
+	location := func(items int) string {
+		return `{"location":[` + strings.TrimSuffix(strings.Repeat("1,", items), ",") + `],"message":"m","type":"t"}`
+	}
+	padded := func(size int) string {
+		const open, end = `[{"location":["body"],"message":"`, `"}]`
+		return open + strings.Repeat("x", size-len(open)-len(end)) + end
+	}
+	for name, tt := range map[string]struct {
+		list           string
+		entries, items int
+	}{
+		"100 entries":        {list(100, location(1)), 100, 1},
+		"101 entries":        {list(101, location(1)), 100, 1},
+		"32 items":           {list(2, location(32)), 2, 32},
+		"33 items":           {list(2, location(33)), 2, 32},
+		"64 KiB":             {padded(64 << 10), 1, 1},
+		"a byte more":        {padded(64<<10 + 1), 0, 0},
+		"no list":            {`{}`, 0, 0},
+		"an entry that is 1": {`[1]`, 1, 0},
+	} {
+		rt, _ := inMemory(responds(422, `{"error_code":"api_error.request.validation_failed","validation_errors":`+tt.list+`}`))
+		_, err := do(t.Context(), newClient(t, memoryURL, rt), createOp)
+		var e *api.Error
+		if !errors.As(err, &e) || !errors.Is(err, api.ErrValidation) || len(e.ValidationErrors) != tt.entries {
+			t.Errorf("%s: %d entries, want %d: %v", name, len(e.ValidationErrors), tt.entries, err)
+			continue
+		}
+		for _, v := range e.ValidationErrors {
+			if len(v.Location) != tt.items {
+				t.Errorf("%s: %d items, want %d", name, len(v.Location), tt.items)
+			}
+		}
+	}
+}
+
 // What can be read of a success is read within bounds, too: neither deep values nor long names are copied again and again.
 func TestHostileSuccessIsCheap(t *testing.T) { //nolint:paralleltest // it measures the memory of the process
 	const size = 1 << 20
