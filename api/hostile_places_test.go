@@ -163,11 +163,17 @@ func TestNoServer(t *testing.T) {
 	}
 }
 
-// A port that nobody listens on any more refuses for real.
+// A port that nobody listens on refuses for real.
 func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
 	r := newHarness(t, onExchange, hostileRow{}, nil)
-	r.bad.listener.Close()
+	dial, refusing := r.transport.DialContext, refusingAddr(t)
+	r.transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if addr == r.bad.listener.Addr().String() {
+			addr = refusing
+		}
+		return dial(ctx, network, addr)
+	}
 	err := r.call(t.Context())
 	r.guard.Show(err)
 	r.check(onExchange.want(notSent(syscall.ECONNREFUSED)), err)

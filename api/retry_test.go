@@ -761,10 +761,15 @@ func TestBodyOfAnEditor(t *testing.T) {
 // is not enough to try again.
 func TestTransportThatRepeats(t *testing.T) {
 	t.Parallel()
-	server := newHostileServer(t, listenLoopback(t), nil, nil, afterRequest(func(c *hostileConn, _ hostileRequest) {
-		c.server.listener.Close() // and nobody listens any more
-	}))
+	server := newHostileServer(t, listenLoopback(t), nil, nil, afterRequest(func(*hostileConn, hostileRequest) {}))
 	transport := &repeating{http.DefaultTransport.(*http.Transport).Clone()}
+	dial, dials, refusing := transport.DialContext, 0, refusingAddr(t)
+	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if dials++; dials > 1 { // the server is gone
+			addr = refusing
+		}
+		return dial(ctx, network, addr)
+	}
 	client, err := api.New(auth.StaticToken(retryToken), api.WithBaseURL(server.url()), api.WithHTTPClient(&http.Client{Transport: transport}),
 		api.WithRetryPolicy(api.RetryPolicy{BaseDelay: 1, MaxDelay: 1}))
 	if err != nil {
