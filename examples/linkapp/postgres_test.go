@@ -48,7 +48,8 @@ func init() {
 type cluster struct {
 	dir, port string
 	runAs     *syscall.Credential
-	process   *exec.Cmd
+	// crash ends the server as pg_ctl stop -m immediate does: it recovers from its log when it is started again.
+	crash func()
 }
 
 func newCluster() (*cluster, error) {
@@ -110,20 +111,30 @@ func (c *cluster) command(name string, args ...string) *exec.Cmd {
 	return command
 }
 
-// start starts the server, and waits until it can be used.
+// start starts the server, and waits until it can be used. A shell ends it when its standard input is closed, such as by
+// the end of these tests in a panic.
 func (c *cluster) start() error {
-	var logged bytes.Buffer
-	c.process = c.command("postgres", "-D", c.data(), "-p", c.port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+	const script = `exec 3<&0; postgres "$@" & server=$!; (read -r _ <&3; kill -QUIT $server) & wait $server; kill $!`
+	server := c.command("sh", "-c", script, "sh", "-D", c.data(), "-p", c.port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
 		"-c", "fsync=off", "-c", "max_connections=300")
-	c.process.Stderr = &logged
-	if err := c.process.Start(); err != nil {
+	var logged bytes.Buffer
+	server.Stderr = &logged
+	stdin, err := server.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := server.Start(); err != nil {
 		return err
 	}
 	ended := make(chan struct{})
 	go func() {
-		_ = c.process.Wait()
+		_ = server.Wait()
 		close(ended)
 	}()
+	c.crash = func() {
+		stdin.Close()
+		<-ended
+	}
 	deadline := time.After(20 * time.Second)
 	for {
 		err := c.exec("SELECT 1")
@@ -138,14 +149,6 @@ func (c *cluster) start() error {
 			return err
 		case <-time.After(10 * time.Millisecond):
 		}
-	}
-}
-
-// crash ends the server as pg_ctl stop -m immediate does: it recovers from its log when it is started again.
-func (c *cluster) crash() {
-	_ = c.process.Process.Signal(syscall.SIGQUIT)
-	for c.process.Process.Signal(syscall.Signal(0)) == nil {
-		<-time.After(time.Millisecond)
 	}
 }
 

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -100,8 +102,9 @@ func read(w http.ResponseWriter, r *http.Request, into any) (user string, ok boo
 		write(w, http.StatusUnsupportedMediaType, response{Kind: "bad_request", Message: "The body must be application/json."})
 		return "", false
 	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(into); err != nil {
-		write(w, http.StatusBadRequest, response{Kind: "bad_request", Message: "The body must be a JSON object."})
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
+	if err != nil || json.Unmarshal(body, into) != nil || bytes.Contains(body, []byte(`\u0000`)) { // which PostgreSQL does not store
+		write(w, http.StatusBadRequest, response{Kind: "bad_request", Message: "The body must be a JSON object without NUL characters."})
 		return "", false
 	}
 	return user, true

@@ -24,6 +24,7 @@ func TestRejectedRequests(t *testing.T) {
 			"a form's content type":          {map[string]string{"Content-Type": "text/plain"}, `{}`, 415, "bad_request"},
 			"not JSON":                       {nil, `{`, 400, "bad_request"},
 			"a wrong type":                   {nil, `{"reconnect": 1, "id": 1}`, 400, "bad_request"},
+			"NUL":                            {nil, `{"reconnect": "\u0000", "id": "\u0000"}`, 400, "bad_request"},
 			"too long":                       {nil, `{"exchangeable_token": "` + strings.Repeat("x", 1<<17) + `"}`, 400, "bad_request"},
 		} {
 			got := w.send(w.browser, path, test.body, test.header)

@@ -119,3 +119,32 @@ func TestEarlierFile(t *testing.T) {
 		}
 	}
 }
+
+// The lock is held across transactions, until it is unlocked.
+func TestSQLiteLock(t *testing.T) {
+	t.Parallel()
+	ctx, file := t.Context(), filepath.Join(t.TempDir(), "links.db")
+	var conns [2]*sql.Conn
+	for i := range conns {
+		conn, err := newStore(t, file).db.Conn(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conns[i] = conn
+	}
+	write := func(conn *sql.Conn) error {
+		_, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 0; DELETE FROM events")
+		return err
+	}
+	var lock sqliteLock
+	if err := errors.Join(lock.SessionLock(ctx, conns[0]), write(conns[0])); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(conns[1]); err == nil {
+		t.Error("it is not locked")
+	}
+	if err := errors.Join(lock.SessionUnlock(ctx, conns[0]), write(conns[1]), lock.SessionLock(ctx, conns[1]), lock.SessionUnlock(ctx, conns[1])); err != nil {
+		t.Error(err)
+	}
+}
