@@ -68,21 +68,9 @@ func newInstances(t *testing.T, db string, hold func()) *instances {
 
 func (n *instances) start(i int) {
 	n.t.Helper()
-	for range 5 { // somebody else may take the port first
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			n.t.Fatal(err)
-		}
-		addr := listener.Addr().String()
-		listener.Close()
-		n.addrs[i].Store(addr)
-		var url string
-		if n.processes[i], url = n.process("-addr", addr, "-origin", n.url); url != "" {
-			return
-		}
-		n.t.Logf("not started: %v: %s", n.processes[i].Wait(), n.log)
-	}
-	n.t.Fatalf("the program ended: %s", n.log)
+	program, addr := n.process("-origin", n.url)
+	n.processes[i] = program
+	n.addrs[i].Store(addr)
 }
 
 // kill ends an instance at once, as a machine that loses its power does.
@@ -91,6 +79,7 @@ func (n *instances) kill(i int) {
 	if err := n.processes[i].Process.Kill(); err != nil {
 		n.t.Fatal(err)
 	}
+	n.addrs[i].Store("127.0.0.1:1") // where nobody listens: somebody else may get its port
 	_ = n.processes[i].Wait()
 }
 

@@ -64,7 +64,7 @@ func run(ctx context.Context, addr, db, origin string, out io.Writer) (err error
 	server := newServer(&app{
 		client: mk.client, verifier: mk.verifier, store: store, origin: origin, connectURL: mk.connectURL, log: slog.Default(), now: time.Now,
 	})
-	fmt.Fprintf(out, "Linkapp uses %s and keeps links in %s.\nOpen %s\n", mk.name, store.name, origin)
+	fmt.Fprintf(out, "Linkapp listens on %s, uses %s and keeps links in %s.\nOpen %s\n", listener.Addr(), mk.name, store.name, origin)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {

@@ -18,14 +18,17 @@ import (
 	"github.com/moneykit/moneykit-go/sandbox"
 )
 
-// opened returns the URL that the program prints, or nothing if it ends before that.
-func opened(out io.Reader) string {
+// opened returns the address and the URL that the program prints, or nothing if it ends before that.
+func opened(out io.Reader) (addr, url string) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), "Linkapp listens on "); ok {
+			addr, _, _ = strings.Cut(rest, ",")
+		}
 		if url, ok := strings.CutPrefix(lines.Text(), "Open http://"); ok {
-			return "http://" + url
+			return addr, "http://" + url
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // The program, with a sandbox of its own and with one of the environment.
@@ -43,7 +46,11 @@ func TestRun(t *testing.T) {
 			read, write := io.Pipe()
 			ended := make(chan error, 1)
 			go func() { ended <- run(ctx, "127.0.0.1:0", filepath.Join(t.TempDir(), "links.db"), "", write) }()
-			res, err := http.Get(opened(read))
+			addr, url := opened(read)
+			if url != "http://"+addr {
+				t.Errorf("it listens on %s, and is opened at %s", addr, url)
+			}
+			res, err := http.Get(url)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,17 +97,15 @@ func TestRunFails(t *testing.T) {
 // uses.
 func (w *world) startProcess() {
 	w.t.Helper()
-	program, url := w.process("-addr", "127.0.0.1:0")
-	if w.url = url; url == "" {
-		w.t.Fatalf("the program ended: %s", w.log)
-	}
+	program, addr := w.process()
+	w.url = "http://" + addr
 	w.t.Cleanup(func() { w.interrupt(program) })
 }
 
-// process starts the program on the database, and returns the URL that it prints, or none if it ended.
-func (w *world) process(args ...string) (program *exec.Cmd, url string) {
+// process starts the program on the database, and returns the address that it listens on.
+func (w *world) process(args ...string) (program *exec.Cmd, addr string) {
 	w.t.Helper()
-	program = exec.Command(os.Args[0], append(args, "-db", w.db)...)
+	program = exec.Command(os.Args[0], append(args, "-addr", "127.0.0.1:0", "-db", w.db)...)
 	program.Env = append(os.Environ(), "LINKAPP_TEST_PROGRAM=1", api.EnvURL+"="+w.moneykit, api.EnvClientID+"="+w.mk.ClientID, api.EnvClientSecret+"="+w.mk.ClientSecret)
 	program.Stderr = w.log
 	out, err := program.StdoutPipe()
@@ -110,7 +115,10 @@ func (w *world) process(args ...string) (program *exec.Cmd, url string) {
 	if err := program.Start(); err != nil {
 		w.t.Fatal(err)
 	}
-	return program, opened(out)
+	if addr, _ = opened(out); addr == "" {
+		w.t.Fatalf("the program ended: %v: %s", program.Wait(), w.log)
+	}
+	return program, addr
 }
 
 func (w *world) interrupt(program *exec.Cmd) {
