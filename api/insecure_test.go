@@ -154,7 +154,7 @@ func TestAppInfo(t *testing.T) {
 	for _, tt := range []struct{ name, version, want string }{
 		{"shop", "1.4", " shop/1.4"},
 		{"shop", "", " shop"},
-		{"x!#$%&'*+-.^_`|~9Z", "v0.0.0-20260101000000-0123456789ab+dirty", " x!#$%&'*+-.^_`|~9Z/v0.0.0-20260101000000-0123456789ab+dirty"},
+		{"azAZ09!#$%&'*+-.^_`|~", "v0.0.0-20260101000000-0123456789ab+dirty", " azAZ09!#$%&'*+-.^_`|~/v0.0.0-20260101000000-0123456789ab+dirty"},
 	} {
 		var got string
 		client := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -142,11 +142,14 @@ func TestCallOptionsAreChecked(t *testing.T) {
 	rt, requests := inMemory(linkedStep)
 	client := newClient(t, memoryURL, rt)
 	var info api.HTTPInfo
-	if _, err := do(t.Context(), client, exchangeOp, nil, api.WithHTTPInfo(&info)); err != nil || info.StatusCode != 201 || info.Attempts != 1 {
+	if _, err := do(t.Context(), client, exchangeOp, nil, api.WithHTTPInfo(nil), api.WithHTTPInfo(&info)); err != nil || info.StatusCode != 201 || info.Attempts != 1 {
 		t.Errorf("got %+v, %v", info, err)
 	}
 	if _, err := do(t.Context(), client, exchangeOp, nil, api.WithHTTPInfo(&info), api.WithTimeout(-1)); err == nil || info.Attempts != 0 || requests() != 1 ||
 		!strings.HasPrefix(err.Error(), "moneykit: exchange_token: WithTimeout: -1ns") {
 		t.Errorf("got %+v, %v", info, err)
+	}
+	if _, err := do(t.Context(), client, exchangeOp, api.WithTimeout(1), api.WithHTTPInfo(nil)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the shortest timeout: %v", err)
 	}
 }
