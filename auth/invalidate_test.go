@@ -65,8 +65,8 @@ func TestInvalidateReachesTokenSource(t *testing.T) {
 	if got := cache.values(); !slices.Equal(got, []string{"token-0"}) {
 		t.Errorf("the token source was called with %v, want token-0 once", got)
 	}
-	if got := cache.invalidated[0]; !got.Expiry.Equal(cache.expiry) || got.Type() != "Bearer" {
-		t.Errorf("it got the type %s and the expiry %v", got.Type(), got.Expiry)
+	if got := cache.invalidated[0]; !got.Expiry.Equal(cache.expiry) || got.TokenType != "Bearer" {
+		t.Errorf("it got the type %s and the expiry %v", got.TokenType, got.Expiry)
 	}
 	src.Invalidate(first) // no longer the cached one
 	src.Invalidate(nil)

@@ -538,3 +538,23 @@ func TestManyCallersAndDeadTokens(t *testing.T) {
 		t.Errorf("%d fetches for %d dead tokens", got, most-1)
 	}
 }
+
+// A caller that finds a new token only once it has the lock starts no fetch for another one.
+func TestAnotherCallerWasFaster(t *testing.T) {
+	t.Parallel()
+	src := &Source{fetch: func(context.Context) (*Token, error) { t.Error("a fetch"); return nil, errors.New("unwanted") }}
+	tok, err := newToken(&oauth2.Token{AccessToken: "t", Expiry: time.Now().Add(time.Hour)}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	src.cached.Store(tok)
+	c := src.refresh(t.Context())
+	select {
+	case <-c.done:
+	default:
+		t.Fatal("the caller waits")
+	}
+	if c.tok != tok || c.err != nil || src.pending != nil {
+		t.Errorf("got %v, %v", c.tok, c.err)
+	}
+}
