@@ -1,8 +1,12 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -71,8 +75,7 @@ func TestHTTP2ResetAfterProcessingIsUnknown(t *testing.T) {
 }
 
 // notProcessed are the ways in which an HTTP/2 server says that it has not processed a request (RFC 9113, sections 8.7 and
-// 6.8), which net/http reports as such. Not among them is an error code other than NO_ERROR in the GOAWAY that meets the
-// first stream of a connection.
+// 6.8), which net/http reports as such.
 var notProcessed = map[string]h2Step{
 	"REFUSED_STREAM":              {do: func(s *h2Stream) { s.reset(h2RefusedStream) }},
 	"REFUSED_STREAM early":        {early: true, do: func(s *h2Stream) { s.reset(h2RefusedStream) }},
@@ -110,6 +113,90 @@ func TestHTTP2NotProcessedIsRepeated(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// Net/http has another error for a GOAWAY with an error code that meets the first stream of a connection.
+func TestHTTP2NotProcessedOnFirstStream(t *testing.T) {
+	t.Parallel()
+	for _, kind := range h2Kinds {
+		for name, step := range notProcessed {
+			t.Run(kind.name+" "+name, func(t *testing.T) {
+				t.Parallel()
+				srv, url, rt := kind.start(t, step, linkedOnce)
+				var info api.HTTPInfo
+				id, err := do(t.Context(), newClient(t, url, rt), exchangeOp, api.WithHTTPInfo(&info))
+				if _, processed := srv.counts(); err != nil || id != "mk_1" || info.Attempts != 2 || processed != 1 {
+					t.Errorf("%d attempts, want 2; %d processed, want 1: %v", info.Attempts, processed, err)
+				}
+			})
+		}
+	}
+}
+
+// A transport that wraps net/http's errors hides nothing, and one that sends a request again by itself leaves the outcome
+// unknown, even if its last try was refused.
+func TestHTTP2NotProcessedBehindTransports(t *testing.T) {
+	t.Parallel()
+	send := func(base *http.Transport, times int) http.RoundTripper {
+		return roundTripFunc(func(r *http.Request) (res *http.Response, err error) {
+			data, err := io.ReadAll(r.Body)
+			for range times {
+				r = r.Clone(r.Context())
+				r.Body, r.GetBody = io.NopCloser(bytes.NewReader(data)), nil
+				if res, err = base.RoundTrip(r); err == nil {
+					return res, nil
+				}
+			}
+			return nil, fmt.Errorf("of a wrapper: %w", fmt.Errorf("twice: %w", err))
+		})
+	}
+	refused := h2Step{do: func(s *h2Stream) { s.reset(h2RefusedStream) }}
+	for _, kind := range h2Kinds {
+		srv, url, rt := kind.start(t, refused, linkedOnce)
+		if id, err := do(t.Context(), newClient(t, url, send(rt, 1)), exchangeOp); err != nil || id != "mk_1" {
+			t.Errorf("%s: got %q, %v", kind.name, id, err)
+		}
+		srv.stop()
+		rt.CloseIdleConnections()
+		srv, url, rt = kind.start(t, h2Step{processes: true, do: func(s *h2Stream) { s.reset(h2InternalError) }}, refused, usedToken)
+		_, err := do(t.Context(), newClient(t, url, send(rt, 2)), exchangeOp)
+		if requests, _ := srv.counts(); !errors.Is(err, api.ErrOutcomeUnknown) || errors.Is(err, api.ErrInvalidTokenExchange) || requests != 2 {
+			t.Errorf("%s, again: %d requests: %v", kind.name, requests, err)
+		}
+		rt.CloseIdleConnections()
+	}
+}
+
+// Net/http may send a request again over HTTP/1.1, where it knows that nothing was processed. The first request of a
+// connection to a server that has changed to HTTP/2 meanwhile is no such case.
+func TestHTTP2AfterHTTP1IsNotRepeated(t *testing.T) {
+	t.Parallel()
+	serverTLS, clientTLS := testTLS(t, "h2", "http/1.1")
+	old := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "close")
+		sendReply(http.StatusCreated, linkedBody)(w, r)
+	}))
+	old.TLS = serverTLS.Clone()
+	old.TLS.NextProtos = []string{"http/1.1"}
+	old.StartTLS()
+	t.Cleanup(old.Close)
+	srv := startH2(t, serverTLS, h2Step{processes: true, do: func(s *h2Stream) { s.reset(h2ProtocolError) }}, usedToken)
+	dials := 0
+	rt := &http.Transport{TLSClientConfig: clientTLS, ForceAttemptHTTP2: true, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		addr := srv.listener.Addr()
+		if dials++; dials == 1 {
+			addr = old.Listener.Addr()
+		}
+		return new(net.Dialer).DialContext(ctx, network, addr.String())
+	}}
+	client := newClient(t, "https://"+srv.listener.Addr().String(), rt)
+	if _, err := do(t.Context(), client, createOp); err != nil {
+		t.Fatal(err)
+	}
+	_, err := do(t.Context(), client, exchangeOp)
+	if requests, _ := srv.counts(); !errors.Is(err, api.ErrOutcomeUnknown) || requests != 1 {
+		t.Errorf("%d requests arrived over HTTP/2, want 1: %v", requests, err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -98,6 +99,61 @@ func TestOutcomeOfForeignTransports(t *testing.T) {
 		if err == nil || errors.Is(err, api.ErrOutcomeUnknown) != tt.unknown {
 			t.Errorf("%s: %v; want ErrOutcomeUnknown: %v", name, err, tt.unknown)
 		}
+	}
+}
+
+// Before a header was written, it depends on the error whether the request may have been sent by a transport of which
+// httptrace does not see everything.
+func TestOutcomeBeforeHeader(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err     error
+		traced  bool
+		unknown bool
+	}{
+		"dial":                         {errRefusedDial, false, false},
+		"certificate":                  {&tls.CertificateVerificationError{Err: errors.New("expired")}, false, false},
+		"alert of the server, traced":  {&net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}, true, false},
+		"alert of the client, traced":  {&net.OpError{Op: "local error", Err: errors.New("tls: no application protocol")}, true, false},
+		"alert, not traced":            {&net.OpError{Op: "remote error", Err: errors.New("tls: internal error")}, false, true},
+		"connection broke, traced":     {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, true, true},
+		"connection broke, not traced": {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, false, true},
+		"anything else, traced":        {errors.New("failed"), true, true},
+	} {
+		rt, requests := inMemory(func(r *http.Request) (*http.Response, error) {
+			if trace := httptrace.ContextClientTrace(r.Context()); tt.traced && trace.GetConn != nil {
+				trace.GetConn("localhost:80")
+			}
+			return failsRead(tt.err)(r)
+		})
+		_, err := do(t.Context(), newClient(t, memoryURL, rt), exchangeOp)
+		if errors.Is(err, api.ErrOutcomeUnknown) != tt.unknown || (requests() == 1) != tt.unknown {
+			t.Errorf("%s: %d requests: %v; want ErrOutcomeUnknown: %v", name, requests(), err, tt.unknown)
+		}
+	}
+}
+
+// A body that an editor put in place of ours is closed, and one that it took away is not sent.
+func TestEditedBodies(t *testing.T) {
+	t.Parallel()
+	edited := &closeRecorder{Reader: strings.NewReader("{}")}
+	for want, body := range map[string]io.ReadCloser{"{}": edited, "": nil, "x": io.NopCloser(strings.NewReader("x"))} {
+		var got []byte
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got, _ = io.ReadAll(r.Body)
+			sendReply(http.StatusCreated, linkedBody)(w, r)
+		}))
+		client := newClient(t, srv.URL, new(http.Transport), api.WithRequestEditor(func(_ context.Context, r *http.Request) error {
+			r.Body, r.ContentLength = body, int64(len(want))
+			return nil
+		}))
+		if id, err := do(t.Context(), client, exchangeOp); err != nil || id != "mk_1" || string(got) != want {
+			t.Errorf("%q: sent %q: %q, %v", want, got, id, err)
+		}
+		srv.Close()
+	}
+	if !edited.closed {
+		t.Error("the body was not closed")
 	}
 }
 
