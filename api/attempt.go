@@ -36,7 +36,7 @@ type lastAttempt struct {
 	request        *http.Request // nil if none was sent
 	authorization  string
 	upload         *upload        // nil if the operation is idempotent
-	maybeProcessed bool           // without a response: the server may have processed the request
+	maybeProcessed bool           // whatever the response, the server may have processed the request
 	response       *http.Response // nil if there was none
 	body           []byte
 	readErr        error // why the body is not complete
@@ -93,6 +93,7 @@ func (d *doer) Do(r *http.Request) (*http.Response, error) {
 	if d.body, err = readBody(res, d.client.maxBody); err != nil {
 		d.readErr = d.withContextError(ctx, parent, err)
 	}
+	d.maybeProcessed = d.upload != nil && d.upload.repeated()
 	return res, nil
 }
 
@@ -153,6 +154,7 @@ func (d *doer) notSent(err error) (*Error, failure) {
 func (d *doer) ofResponse() (e *Error, f failure, incomplete error) {
 	status := d.response.StatusCode
 	f = failureOf(status)
+	f.maybeProcessed = f.maybeProcessed || d.maybeProcessed
 	cause := d.readErr
 	switch status / 100 {
 	case 2:

@@ -70,13 +70,13 @@ func call[T any](ctx context.Context, c *Client, op *operation[T], opts []CallOp
 func (d *doer) repeat(ctx context.Context, send sendFunc) *Error {
 	d.generated = *d.client.generated
 	d.generated.Client = d
-	editors := append(d.editors, d.client.bearer) // the token last, so that the caller's editors do not see it
+	d.editors = append(d.editors, d.client.bearer) // the token last, so that the caller's editors do not see it
 
 	var unauthorized *Error // the 401 after which another token was needed
 	var unavailable bool    // there was a 503
 	for n := 1; ; n++ {
 		d.lastAttempt, d.info.StatusCode, d.info.Header = lastAttempt{start: time.Now()}, 0, nil
-		_, err := send(ctx, &d.generated, editors) //nolint:bodyclose // Do has read it
+		_, err := send(ctx, &d.generated, d.editors) //nolint:bodyclose // Do has read it
 		e, f := d.result(ctx, err)
 		if e == nil {
 			return nil

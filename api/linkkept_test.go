@@ -142,6 +142,29 @@ func TestLinkInTooLongBodyIsKept(t *testing.T) {
 	kept(t, "too long", link, logged, err)
 }
 
+// Nor does a body that is compressed because an editor asked for that.
+func TestCompressedLinkIsKept(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") == "gzip" {
+			w.Header().Set("Content-Encoding", "gzip")
+		}
+		sendReply(http.StatusCreated, gzipped(linkedBody))(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	for name, client := range map[string]*api.Client{
+		"by net/http": newClient(t, srv.URL, new(http.Transport)),
+		"by an editor": newClient(t, srv.URL, new(http.Transport), api.WithRequestEditor(func(_ context.Context, r *http.Request) error {
+			r.Header.Set("Accept-Encoding", "gzip")
+			return nil
+		})),
+	} {
+		if id, err := do(t.Context(), client, exchangeOp); err != nil || id != "mk_1" {
+			t.Errorf("%s: %q, %v", name, id, err)
+		}
+	}
+}
+
 // Also when it is the caller's context, or the attempt's timeout, that ends the reading.
 func TestLinkBeforeTimeoutIsKept(t *testing.T) {
 	t.Parallel()

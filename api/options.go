@@ -30,8 +30,14 @@ type CallOption interface{ apply(*settings) error }
 // A SharedOption is an [Option] as well as a [CallOption]. For one call it takes precedence over the client's.
 type SharedOption func(*settings) error
 
-func (o SharedOption) configure(c *config) error { return o(&c.client.settings) }
-func (o SharedOption) apply(s *settings) error   { return o(s) }
+func (o SharedOption) configure(c *config) error { return o.apply(&c.client.settings) }
+
+func (o SharedOption) apply(s *settings) error {
+	if o == nil {
+		return errors.New("a SharedOption is nil")
+	}
+	return o(s)
+}
 
 type clientOption func(*config) error
 

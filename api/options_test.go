@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -148,6 +149,13 @@ func TestCallOptionsAreChecked(t *testing.T) {
 	if _, err := do(t.Context(), client, exchangeOp, nil, api.WithHTTPInfo(&info), api.WithTimeout(-1)); err == nil || info.Attempts != 0 || requests() != 1 ||
 		!strings.HasPrefix(err.Error(), "moneykit: exchange_token: WithTimeout: -1ns") {
 		t.Errorf("got %+v, %v", info, err)
+	}
+	var unset api.SharedOption
+	if _, err := do(t.Context(), client, exchangeOp, unset); fmt.Sprint(err) != "moneykit: exchange_token: a SharedOption is nil" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := api.New(auth.StaticToken("t"), unset); fmt.Sprint(err) != "moneykit: api: a SharedOption is nil" {
+		t.Errorf("got %v", err)
 	}
 	if _, err := do(t.Context(), client, exchangeOp, api.WithTimeout(1), api.WithHTTPInfo(nil)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the shortest timeout: %v", err)

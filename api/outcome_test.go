@@ -18,6 +18,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -313,6 +314,61 @@ func TestTransportReadsAfterItReturned(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// One that reads the body after it has responded sends nothing any more either, so that a retry is the only request.
+func TestTransportReadsAfterItResponded(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{429, 401, 400} {
+		synctest.Test(t, func(t *testing.T) {
+			var processed atomic.Int32
+			var late sync.WaitGroup
+			rt, _ := inMemory(func(r *http.Request) (*http.Response, error) {
+				late.Go(func() {
+					<-time.After(time.Second)
+					if body, err := io.ReadAll(r.Body); err == nil && bytes.Contains(body, []byte(secretToken)) {
+						processed.Add(1)
+					}
+				})
+				return &http.Response{StatusCode: status}, nil
+			}, linkedStep)
+			client, err := api.New(anotherToken(), api.WithBaseURL(memoryURL), api.WithHTTPClient(&http.Client{Transport: rt}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = do(t.Context(), client, exchangeOp)
+			late.Wait()
+			if processed.Load() != 0 || (err == nil) != (status != 400) || errors.Is(err, api.ErrOutcomeUnknown) {
+				t.Errorf("%d: %d exchanges were processed beside the retry: %v", status, processed.Load(), err)
+			}
+		})
+	}
+}
+
+// A transport that makes a request of its own out of ours gives net/http a GetBody, with which it sends an HTTP/2 request
+// again that was reset after it was processed. The second response says nothing about the first request.
+func TestTransportThatRebuildsRequests(t *testing.T) {
+	t.Parallel()
+	for _, kind := range h2Kinds {
+		srv, url, base := kind.start(t, h2Step{processes: true, do: func(s *h2Stream) { s.reset(h2ProtocolError) }}, usedToken)
+		rebuilds := roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			data, err := io.ReadAll(r.Body)
+			if err != nil {
+				return nil, err
+			}
+			own, err := http.NewRequestWithContext(r.Context(), r.Method, r.URL.String(), bytes.NewReader(data))
+			if err != nil {
+				return nil, err
+			}
+			own.Header = r.Header.Clone()
+			return base.RoundTrip(own)
+		})
+		_, err := do(t.Context(), newClient(t, url, rebuilds), exchangeOp)
+		if requests, _ := srv.counts(); !errors.Is(err, api.ErrOutcomeUnknown) || errors.Is(err, api.ErrInvalidTokenExchange) != (requests == 2) {
+			t.Errorf("%s: %d requests: %v; want ErrOutcomeUnknown", kind.name, requests, err)
+		}
+		base.CloseIdleConnections()
 	}
 }
 

@@ -85,6 +85,7 @@ func (u *upload) getBody() (io.ReadCloser, error) {
 	if !u.traced.Load() || u.http2.Load() || u.keyed.Load() {
 		return nil, errors.New("the connection broke after the request was sent")
 	}
+	u.begun.Store(0) // net/http wrote nothing
 	return u.reader(bytes.NewReader(u.data)), nil
 }
 
@@ -102,6 +103,13 @@ func (u *upload) maybeProcessed(err error) bool {
 	default: // net/http looked for a connection, or did not get that far; or it left the request to a registered protocol
 		return !u.traced.Load() && !strings.HasPrefix(err.Error(), "net/http: invalid ")
 	}
+}
+
+// repeated reports whether the transport sent the request more than once: then the response does not say what the first
+// one led to. Afterwards the body can no longer be read.
+func (u *upload) repeated() bool {
+	u.seal()
+	return u.begun.Load() > 1
 }
 
 // isConnectError reports whether err is that of a connection that was never established: a failed dial, or a certificate

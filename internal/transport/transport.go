@@ -3,9 +3,11 @@
 package transport
 
 import (
+	"compress/gzip"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"runtime"
@@ -86,7 +88,29 @@ func RoundTrip(rt http.RoundTripper, r *http.Request) (*http.Response, error) {
 	if res.Body == nil {
 		res.Body = http.NoBody
 	}
+	if res.Header.Get("Content-Encoding") == "gzip" { // the caller asked for it; else net/http has decompressed the body
+		res.Body = &gzipBody{ReadCloser: res.Body}
+		res.Header.Del("Content-Encoding")
+		res.Header.Del("Content-Length")
+		res.ContentLength = -1
+	}
 	return res, nil
+}
+
+// A gzipBody decompresses a response body.
+type gzipBody struct {
+	io.ReadCloser
+	reader *gzip.Reader
+}
+
+func (b *gzipBody) Read(p []byte) (n int, err error) {
+	if b.reader == nil {
+		if b.reader, err = gzip.NewReader(b.ReadCloser); err != nil {
+			b.reader = nil
+			return 0, err
+		}
+	}
+	return b.reader.Read(p)
 }
 
 // ErrNilHTTPClient is what WithHTTPClient of each package returns for nil.

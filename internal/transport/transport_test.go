@@ -1,6 +1,8 @@
 package transport_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -80,6 +82,35 @@ func TestRoundTripSwitchingProtocols(t *testing.T) {
 	}), nil)
 	if err != nil || res.Body != http.NoBody {
 		t.Errorf("without a body: %+v, %v", res, err)
+	}
+}
+
+// A body stays compressed if the caller has asked for that with a header of its own.
+func TestRoundTripDecompresses(t *testing.T) {
+	t.Parallel()
+	var compressed bytes.Buffer
+	z := gzip.NewWriter(&compressed)
+	_, _ = io.WriteString(z, "text")
+	_ = z.Close()
+	whole := compressed.String()
+	for body, want := range map[string]string{whole: "text", whole[:len(whole)-1]: "text: unexpected EOF", whole[:5]: ": unexpected EOF", "": "", "plain, not compressed": ": gzip: invalid header"} {
+		res, err := transport.RoundTrip(transportFunc(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 201, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body)),
+				Header: http.Header{"Content-Encoding": {"gzip"}, "Content-Length": {"9"}}}, nil
+		}), nil)
+		if err != nil || res.ContentLength != -1 || len(res.Header) != 0 {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		got, err := io.ReadAll(res.Body)
+		if err != nil {
+			got = append(got, ": "+err.Error()...)
+		}
+		if string(got) != want {
+			t.Errorf("%q became %q, want %q", body, got, want)
+		}
+		if n, err := res.Body.Read(make([]byte, 1)); n != 0 || err == nil {
+			t.Errorf("after the end: %d, %v", n, err)
+		}
 	}
 }
 
