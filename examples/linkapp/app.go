@@ -119,11 +119,12 @@ func (a *app) exchangeToken(w http.ResponseWriter, r *http.Request) {
 	if exchange {
 		bounded, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		result, failure := a.client.ExchangeToken(bounded, gen.ExchangeTokenRequest{ExchangeableToken: current.ExchangeableToken})
+		token := current.ExchangeableToken
+		result, failure := a.client.ExchangeToken(bounded, gen.ExchangeTokenRequest{ExchangeableToken: token})
 		if failure != nil {
 			a.log.Warn("exchange", "attempt", in.ID, "error", failure)
 		}
-		current, err = a.store.update(ctx, in.ID, func(t *attempt) error { return t.end(result, failure, a.now()) })
+		current, err = a.store.update(ctx, in.ID, func(t *attempt) error { return t.end(token, result, failure, a.now()) })
 		if err != nil {
 			var linkID string
 			if failure == nil {

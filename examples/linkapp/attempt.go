@@ -74,9 +74,9 @@ func (a *attempt) begin(token, institution string, now time.Time) bool {
 	return true
 }
 
-// end records how an exchange ended. Another one may be running, here or in another process, and the event may have
+// end records how an exchange of token ended. Another one may be running, here or in another process, and the event may have
 // come first.
-func (a *attempt) end(response *gen.ExchangeTokenResponse, err error, now time.Time) error {
+func (a *attempt) end(token string, response *gen.ExchangeTokenResponse, err error, now time.Time) error {
 	switch {
 	case err == nil:
 		return a.link(response.Link, now)
@@ -85,7 +85,7 @@ func (a *attempt) end(response *gen.ExchangeTokenResponse, err error, now time.T
 		a.OpenSince = now
 	default: // not processed
 		a.Open--
-		if errors.Is(err, api.ErrInvalidTokenExchange) {
+		if errors.Is(err, api.ErrInvalidTokenExchange) && a.ExchangeableToken == token { // else there is a newer one
 			a.ExchangeableToken = ""
 		}
 	}

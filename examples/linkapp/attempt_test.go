@@ -52,7 +52,7 @@ func TestEveryOrder(t *testing.T) {
 		}
 		end := func(what string, response *gen.ExchangeTokenResponse, err error, processed, knows, invalid bool) {
 			b := a
-			if err := b.end(response, err, now); err != nil {
+			if err := b.end("token", response, err, now); err != nil {
 				t.Fatalf("%s %s: %v", path, what, err)
 			}
 			walk(b, path+" "+what, running-1, began, processed, knows, invalid)
@@ -71,12 +71,34 @@ func TestEveryOrder(t *testing.T) {
 	}
 }
 
+// A late rejection of a token says nothing about the next one.
+func TestRejectionOfEarlierToken(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	a := attempt{ID: "a"}
+	for _, step := range []func() bool{
+		func() bool { return a.begin("first", "", now) }, // two clicks
+		func() bool { return a.begin("first", "", now) },
+		func() bool { return a.end("first", nil, api.ErrInvalidTokenExchange, now) == nil },
+		func() bool { return a.begin("second", "", now) },
+		func() bool { return a.end("first", nil, api.ErrInvalidTokenExchange, now) == nil },
+		func() bool { return a.end("second", nil, api.ErrRateLimited, now) == nil },
+	} {
+		if !step() {
+			t.Fatalf("%+v", a)
+		}
+	}
+	if a.ExchangeableToken != "second" || a.status(now) != statusReady {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestStatusLater(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	a := attempt{ID: "a"}
 	a.begin("token", "", now.Add(-time.Hour))
-	if err := a.end(nil, fmt.Errorf("lost: %w", api.ErrOutcomeUnknown), now); err != nil {
+	if err := a.end("token", nil, fmt.Errorf("lost: %w", api.ErrOutcomeUnknown), now); err != nil {
 		t.Error(err)
 	}
 	for after, want := range map[time.Duration]status{0: statusUnconfirmed, eventsWithin: statusUnconfirmed, eventsWithin + 1: statusLost} {

@@ -36,12 +36,22 @@ func (a *app) protect(next http.Handler) http.Handler {
 		switch {
 		case strings.EqualFold(strings.TrimSuffix(r.Host, port), host):
 			next.ServeHTTP(w, r)
-		case r.Method == http.MethodGet: // such as from localhost to 127.0.0.1, which are two sites to a browser
+		case r.Method == http.MethodGet && sameMachine(r.Host, host): // localhost and 127.0.0.1 are two sites to a browser
 			http.Redirect(w, r, a.origin+"/", http.StatusFound)
 		default:
-			write(w, http.StatusMisdirectedRequest, response{Kind: "wrong_host", Message: "Open " + a.origin + " instead."})
+			write(w, http.StatusMisdirectedRequest, response{Kind: "wrong_host", Message: "Open " + a.origin + " instead. " +
+				"If you did, the proxy in front of this server has to pass the Host header on."})
 		}
 	})
+}
+
+// sameMachine reports whether two addresses are the same port of this machine. A redirect from any other would come back for
+// ever behind a proxy that changes the Host header.
+func sameMachine(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	loopback := func(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
+	return errA == nil && errB == nil && portA == portB && loopback(hostA) && loopback(hostB)
 }
 
 var defaultPort = map[string]string{"http": "80", "https": "443"}

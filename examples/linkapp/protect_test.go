@@ -1,9 +1,12 @@
 package main
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -78,11 +81,15 @@ func TestOrigin(t *testing.T) {
 		{"http://app.example", "APP.example", 200},
 		{"https://app.example:443/", "app.example", 200},
 		{"https://app.example", "app.example:443", 200},
-		// Under another name it is another site to a browser, so it sends people to its own.
+		// Under another name of this machine it is another site to a browser, so it sends people to its own.
 		{"http://127.0.0.1:8080", "localhost:8080", 302},
-		{"http://127.0.0.1:8080", "127.0.0.1", 302},
-		{"https://app.example", "app.example:80", 302},
-		{"https://app.example", "evil.example", 302},
+		{"http://localhost:8080", "[::1]:8080", 302},
+		{"http://127.0.0.1:8080", "127.0.0.1", 421},
+		{"http://127.0.0.1:8080", "localhost:8081", 421},
+		{"http://127.0.0.1:8080", "evil.example:8080", 421},
+		{"http://app.example:8080", "127.0.0.1:8080", 421},
+		{"https://app.example", "app.example:80", 421},
+		{"https://app.example", "evil.example", 421},
 	} {
 		origin, err := parseOrigin(test.origin)
 		if err != nil {
@@ -101,7 +108,7 @@ func TestOrigin(t *testing.T) {
 		post.Host = test.host
 		rec = httptest.NewRecorder()
 		handler.ServeHTTP(rec, post)
-		if want := map[int]int{200: 401, 302: 421}[test.status]; rec.Code != want {
+		if want := map[int]int{200: 401, 302: 421, 421: 421}[test.status]; rec.Code != want {
 			t.Errorf("a POST to %s as %s: %d, want %d", test.origin, test.host, rec.Code, want)
 		}
 	}
@@ -118,6 +125,30 @@ func TestOrigin(t *testing.T) {
 		if got, err := originOf(tcp); err != nil || got != want {
 			t.Errorf("%s: %s, %v; want %s", addr, got, err, want)
 		}
+	}
+}
+
+// A proxy that puts the address of this server into Host, as nginx does by default, gets an error that says so, and no
+// redirect to where the browser is already.
+func TestProxyThatChangesHost(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(nil)
+	server.Start()
+	t.Cleanup(server.Close)
+	target, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }})
+	t.Cleanup(proxy.Close)
+	server.Config.Handler = (&app{origin: proxy.URL}).handler()
+	res, err := proxy.Client().Get(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusMisdirectedRequest || !strings.Contains(string(body), "Host header") {
+		t.Errorf("%s: %s, %v", res.Status, body, err)
 	}
 }
 
