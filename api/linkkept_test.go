@@ -115,6 +115,7 @@ func TestLinkBeforeBreakIsKept(t *testing.T) {
 			"escaped id":       `{"link":{"link_id":"m\u006b_1","x":`,
 			"spaces":           " { \"link\" : { \"state\" : 5 , \"link_id\" : \"mk_1\" , ",
 			"after the object": `{"link":{"link_id":"mk_1"}`,
+			"after long names": `{"` + strings.Repeat("n", 65) + `":1,"link":{"` + strings.Repeat("n", 65) + `":1,"link_id":"mk_1","x":`,
 			"BOM":              "\ufeff" + `{"link":{"link_id":"mk_1"`,
 			"HTML behind it":   linkedBody + "<html>",
 			"no JSON behind":   `{"link":{"link_id":"mk_1"} oops`,
