@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -201,16 +202,33 @@ func TestFaultStatus(t *testing.T) {
 	}
 }
 
-// A fault has all of its headers, and is not changed by what the caller does with them later.
+// Errors of Fail have the names of Go's fields.
+func TestFaultDelay(t *testing.T) {
+	t.Parallel()
+	if err := sandbox.Start(t).Sandbox.Fail(sandbox.Token, 1, sandbox.Fault{Delay: -time.Second}); fmt.Sprint(err) != "moneykit: invalid fault: delay is -1; it must not be negative" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A fault has all of its headers, and is not changed by what the caller does with them later, nor with those of Faults.
 func TestFaultHeaders(t *testing.T) {
 	t.Parallel()
 	srv := sandbox.Start(t)
 	header := http.Header{"X-A": {"1", "2"}, "X-B": {"3"}, "X-C": {"4"}}
 	srv.Fail(sandbox.Token, 1, sandbox.Fault{Header: header, Status: 500})
+	srv.Fail(sandbox.Token, 1, sandbox.Fault{Header: http.Header{"X-D": {"5"}}, Status: 500})
 	header.Set("X-A", "changed")
+	for _, fault := range srv.Faults() {
+		for name := range fault.Fault.Header {
+			fault.Fault.Header.Set(name, "changed")
+		}
+	}
 	got := post(t, srv, "/auth/token", "", "")
 	if a := got.header.Values("X-A"); strings.Join(a, " ") != "1 2" || got.header.Get("X-B") != "3" || got.header.Get("X-C") != "4" {
 		t.Errorf("got %v", got.header)
+	}
+	if got := post(t, srv, "/auth/token", "", ""); got.header.Get("X-D") != "5" {
+		t.Errorf("the next one: %v", got.header)
 	}
 }
 
