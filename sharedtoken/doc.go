@@ -29,8 +29,8 @@
 //
 // Two keys for each combination of client ID, client secret, token URL and scopes: the token, and the lock. Their names
 // are derived from these four by HKDF. The token is encrypted with AES-256-GCM, by a key that HKDF derives from the client
-// secret, and is bound to the client ID, token URL and scopes. A value that was changed, or written for others, counts as
-// none. Expiry is measured by the clock of the store, so the clocks of the processes may differ. The user of the store
+// secret, and is bound to the client ID, token URL and scopes. A value that was changed, or written for others, is
+// treated as absent. Expiry is measured by the clock of the store, so the clocks of the processes may differ. The user of the store
 // needs the commands EVAL, EVALSHA, GET, SET, DEL and TIME for keys that begin with moneykit:token:. All of this is tested
 // with Redis 7, and passes with Valkey 9.
 package sharedtoken

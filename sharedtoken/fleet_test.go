@@ -131,6 +131,7 @@ type endpoint struct {
 	status   int // of failures, 0 for none
 	lifetime time.Duration
 	after    time.Duration // Retry-After of failures, 0 for none
+	same     bool          // the same token each time
 
 	window   time.Time // when the current minute of the limit began
 	requests int       // in it
@@ -167,7 +168,11 @@ func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 	var body string
 	if status == http.StatusCreated {
 		e.issued++
-		body = fmt.Sprintf(`{"access_token":"access-%d","token_type":"bearer","expires_in":%d}`, e.issued, int(e.lifetime.Seconds()))
+		number := e.issued
+		if e.same {
+			number = 1
+		}
+		body = fmt.Sprintf(`{"access_token":"access-%d","token_type":"bearer","expires_in":%d}`, number, int(e.lifetime.Seconds()))
 	} else {
 		e.rejected++
 		body = fmt.Sprintf(`{"error_code":"code-%d","error_message":"message %d"}`, status, status)

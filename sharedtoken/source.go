@@ -27,6 +27,9 @@ const (
 	// requests a minute.
 	minFailure = 2 * time.Second
 
+	// maxFailure is how long it is kept at most: it may have to do with one process alone, such as its proxy.
+	maxFailure = time.Minute
+
 	// maxStored is how long a token that does not expire is stored.
 	maxStored = 24 * time.Hour
 
@@ -99,7 +102,7 @@ func (s *Source) Token() (*oauth2.Token, error) {
 		if err != nil {
 			break
 		}
-		// Between a time by the clock of the store and one by ours. The request took a while; both are early by that.
+		// Between a time by the clock of the store and one by ours, each too small by the time that the request took.
 		fromStore, toStore := asked.Sub(st.now), time.Until(st.now)
 
 		stored := s.open(st.token, fromStore)
@@ -185,7 +188,7 @@ func (s *Source) failure(lock string, fromStore time.Duration) error {
 	if left <= 0 { // somebody has stored an old one again
 		return nil
 	}
-	return &auth.Error{StatusCode: r.Failure.StatusCode, Code: r.Failure.Code, Message: r.Failure.Message, RetryAfter: left}
+	return &auth.Error{StatusCode: r.Failure.StatusCode, Code: r.Failure.Code, Message: r.Failure.Message, RetryAfter: beforeJitter(left)}
 }
 
 // renew fetches the next token for all, as the owner of the lock. If that fails, it returns current, the token that can
@@ -200,7 +203,7 @@ func (s *Source) renew(ctx context.Context, owner string, current *token, toStor
 	var ttl time.Duration
 	// A failure without a response may be this process's own: another one tries at once.
 	if errors.As(err, &failed) && failed.StatusCode != 0 {
-		ttl = max(failed.RetryAfter, minFailure)
+		ttl = min(max(failed.RetryAfter, minFailure), maxFailure)
 		stored, _ = s.sealer.seal(record{
 			Failure: &failure{StatusCode: failed.StatusCode, Code: failed.Code, Message: failed.Message},
 			Expires: time.Now().Add(toStore + ttl).UnixMilli(),
@@ -210,8 +213,16 @@ func (s *Source) renew(ctx context.Context, owner string, current *token, toStor
 	if current != nil {
 		return s.share(current), nil
 	}
+	if failed != nil {
+		own := *failed
+		own.RetryAfter = beforeJitter(own.RetryAfter)
+		err = &own
+	}
 	return nil, err
 }
+
+// beforeJitter returns what package auth, which adds up to half as much, makes d of at most.
+func beforeJitter(d time.Duration) time.Duration { return d * 2 / 3 }
 
 // save stores t for all, as the owner of the lock. If that fails, t is a token of this process's own.
 func (s *Source) save(ctx context.Context, owner string, t *token, toStore time.Duration) *oauth2.Token {
@@ -283,5 +294,8 @@ func (s *Source) give(t *token, expiry time.Time) *oauth2.Token {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last = t
+	if t.value == s.rejected { // the endpoint goes on issuing it
+		s.rejected = ""
+	}
 	return &oauth2.Token{AccessToken: t.value, TokenType: "Bearer", Expiry: expiry}
 }

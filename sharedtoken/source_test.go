@@ -400,6 +400,50 @@ func TestOwnTokenIsRejected(t *testing.T) {
 	})
 }
 
+// A failure that may be one process's own, such as its proxy's, stops the others for a minute at most.
+func TestFailureEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, e := &memoryStore{}, newEndpoint()
+		e.status, e.after = http.StatusServiceUnavailable, 24*time.Hour
+		if _, err := newShared(t, st, e).Token(); err == nil {
+			t.Fatal("no error")
+		}
+		e.status = 0
+		time.Sleep(59 * time.Second) //nolint:forbidigo // in a bubble
+		if _, err := newShared(t, st, e).Token(); err == nil {
+			t.Error("no error after 59 seconds")
+		}
+		time.Sleep(2 * time.Second) //nolint:forbidigo // in a bubble
+		if tok, err := newShared(t, st, e).Token(); err != nil || tok.AccessToken == "" {
+			t.Errorf("after 61 seconds: %v", err)
+		}
+	})
+}
+
+// An endpoint that issues a token again which was rejected, as one with a cache does, is not asked for it each time.
+func TestRejectedTokenIsIssuedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st, e := &memoryStore{}, newEndpoint()
+		e.same = true
+		s := newShared(t, st, e)
+		first, err := s.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Invalidate(first)
+		for range 10 {
+			if tok, err := s.Token(); err != nil || tok.AccessToken != first.AccessToken {
+				t.Fatalf("got %v, %v", tok, err)
+			}
+		}
+		if issued, _ := e.counts(); issued != 2 {
+			t.Errorf("%d token requests, want 2", issued)
+		}
+	})
+}
+
 // Each bubble is a process with a clock of its own. They share a store with another one.
 func TestClocksDiffer(t *testing.T) {
 	t.Parallel()
@@ -424,8 +468,11 @@ func TestClocksDiffer(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			time.Sleep(ahead) //nolint:forbidigo // in a bubble
 			var failed *auth.Error
-			if _, err := newShared(t, failing, e).Token(); !errors.As(err, &failed) || failed.RetryAfter < 29*time.Second || failed.RetryAfter > time.Minute {
-				t.Errorf("%v ahead: got %v, want about 30 seconds until the next request", ahead, err)
+			if _, err := newShared(t, failing, e).Token(); !errors.As(err, &failed) || failed.RetryAfter < 19*time.Second || failed.RetryAfter > 30*time.Second {
+				t.Errorf("%v ahead: got %v, want 20 to 30 seconds until the next request, to which auth adds up to half as much", ahead, err)
+			}
+			if _, err := auth.FromTokenSource(newShared(t, failing, e)).Token(t.Context()); !errors.As(err, &failed) || failed.RetryAfter < 19*time.Second || failed.RetryAfter > 45*time.Second {
+				t.Errorf("%v ahead, through auth: %v", ahead, err)
 			}
 		})
 	}

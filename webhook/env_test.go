@@ -68,7 +68,7 @@ func TestFromEnvRejects(t *testing.T) {
 		"MONEYKIT_URL: no host":                 {"api.moneykit.com", "", ""},
 		`MONEYKIT_INSECURE_HTTP is "on"`:        {"http://env.example", "", "on"},
 		"begins with live_":                     {"http://env.example", "live_1", "1"},
-		"WithClientID: the id contains a contr": {"", "live\x7f1", ""},
+		"MONEYKIT_CLIENT_ID contains a control": {"", "live\x7f1", ""},
 	} {
 		setenv(t, set[0], set[1], set[2])
 		v, err := FromEnv()

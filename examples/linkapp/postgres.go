@@ -37,7 +37,7 @@ func openPostgres(ctx context.Context, raw string) (database, error) {
 	if err != nil {
 		return database{}, fmt.Errorf("want %s: %w", postgresURL, err)
 	}
-	// A process on a machine that is gone in the middle of a transaction holds its row for so long.
+	// A process on a machine that is gone in the middle of a transaction holds its row for at most this long.
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "5s"
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, uint64(storeTimeout.Seconds())))
 	if err != nil {
@@ -83,11 +83,11 @@ func listen(ctx context.Context, config *pgx.ConnConfig, changed func()) error {
 }
 
 // transientInPostgres reports whether the connection was lost, or the server restarts, has too many connections, or rolled
-// a transaction back on account of another one.
+// a transaction back on account of another one, such as of one for the same link (23505).
 func transientInPostgres(err error) bool {
 	var fromServer *pgconn.PgError
 	if errors.As(err, &fromServer) {
-		for _, class := range []string{"08", "40", "53", "57", "23505"} { // the last: two attempts got the same link at the same time
+		for _, class := range []string{"08", "40", "53", "57", "23505", "25P03", "25006"} { // the last: this process stood still, the server is a standby
 			if strings.HasPrefix(fromServer.Code, class) {
 				return true
 			}

@@ -77,6 +77,6 @@ func (sqliteLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 }
 
 func (sqliteLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, "PRAGMA locking_mode = normal; SELECT count(*) FROM sqlite_schema") // it ends with the next use
+	_, err := conn.ExecContext(ctx, "PRAGMA locking_mode = normal; SELECT count(*) FROM sqlite_schema") // the lock is released by the next statement
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 const (
 	storeTimeout = 30 * time.Second // how long to try again, such as while the database restarts
-	tryTimeout   = 10 * time.Second // for one try: a server that is gone without a word may still be waited for
+	tryTimeout   = 10 * time.Second // for one try: the server may not respond at all
 )
 
 // A store keeps attempts in a database, which several processes may share.
@@ -44,10 +45,17 @@ type database struct {
 	watch func(ctx context.Context, changed func())
 }
 
+// connectionString matches what is meant for PostgreSQL and is no URL.
+var connectionString = regexp.MustCompile(`^postgres(ql)?:|\b(host|user|password|dbname)\s*=`)
+
 // openStore opens the database with a postgres:// URL, or in an SQLite file.
 func openStore(name string) (*store, error) {
 	open := openSQLite
-	if scheme, _, ok := strings.Cut(name, "://"); ok {
+	if scheme, _, ok := strings.Cut(name, "://"); !ok {
+		if connectionString.MatchString(name) { // it may contain a password
+			return nil, fmt.Errorf("this is neither an SQLite file nor a URL such as %s", postgresURL)
+		}
+	} else {
 		if open = openPostgres; scheme != "postgres" && scheme != "postgresql" {
 			return nil, fmt.Errorf("%q is not a kind of database that is supported; want an SQLite file or %s", scheme, postgresURL)
 		}
@@ -92,7 +100,8 @@ func (s *store) Close() error {
 
 // create adds an attempt.
 func (s *store) create(ctx context.Context, a attempt) error {
-	return s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error { // the conflict: an earlier try was committed after all
+	return s.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		// A conflict: an earlier try was committed, and its response was lost.
 		_, err := tx.ExecContext(ctx, "INSERT INTO attempts (id, user_id, institution) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", a.ID, a.User, a.Institution)
 		return err
 	})
@@ -173,7 +182,8 @@ func (s *store) retry(ctx context.Context, do func(context.Context) error) error
 		try, cancel := context.WithTimeout(ctx, tryTimeout)
 		err := do(try)
 		cancel()
-		if err == nil || !s.transient(err) && !errors.Is(err, context.DeadlineExceeded) {
+		timedOut := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrTxDone) // rolled back by database/sql
+		if err == nil || !timedOut && !s.transient(err) {
 			return err
 		}
 		select {

@@ -150,6 +150,8 @@ func TestBadDatabase(t *testing.T) {
 		"postgres://u:sec%ret@127.0.0.1/x":                    "special characters",
 		"postgres://u:1/secret@127.0.0.1/x":                   "special characters",
 		"postgres://u:secret@127.0.0.1:port/x":                "special characters",
+		"host=127.0.0.1 user=u password=secret":               "nor a URL such as postgres://",
+		"postgres:/u:secret@127.0.0.1/x":                      "nor a URL such as postgres://",
 	} {
 		t.Run(db, func(t *testing.T) {
 			t.Parallel()

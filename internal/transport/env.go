@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // An Env is what the environment says about MoneyKit. What is not set is empty.
@@ -18,6 +19,11 @@ type Env struct {
 func ReadEnv() (Env, error) {
 	get := func(name string) string { return strings.TrimSpace(os.Getenv(name)) }
 	e := Env{URL: get("MONEYKIT_URL"), ClientID: get("MONEYKIT_CLIENT_ID"), ClientSecret: get("MONEYKIT_CLIENT_SECRET")}
+	for name, value := range map[string]string{"MONEYKIT_CLIENT_ID": e.ClientID, "MONEYKIT_CLIENT_SECRET": e.ClientSecret} {
+		if strings.ContainsFunc(value, unicode.IsControl) {
+			return Env{}, fmt.Errorf("%s contains a control character, such as a line break", name)
+		}
+	}
 	if value := get("MONEYKIT_INSECURE_HTTP"); value != "" {
 		var err error
 		if e.InsecureHTTP, err = strconv.ParseBool(value); err != nil {

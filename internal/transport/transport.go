@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"reflect"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 )
@@ -88,7 +89,8 @@ func RoundTrip(rt http.RoundTripper, r *http.Request) (*http.Response, error) {
 	if res.Body == nil {
 		res.Body = http.NoBody
 	}
-	if res.Header.Get("Content-Encoding") == "gzip" { // the caller asked for it; else net/http has decompressed the body
+	switch strings.ToLower(res.Header.Get("Content-Encoding")) {
+	case "gzip", "x-gzip": // the caller asked for it; else net/http has decompressed the body
 		res.Body = &gzipBody{ReadCloser: res.Body}
 		res.Header.Del("Content-Encoding")
 		res.Header.Del("Content-Length")

@@ -51,7 +51,7 @@ func CheckScheme(u *url.URL, insecureHTTP bool) error {
 		if insecureHTTP || isLoopback(u.Hostname()) {
 			return nil
 		}
-		return fmt.Errorf("http to %s would send secrets unencrypted; use https (http is for loopback hosts, or with WithInsecureHTTP for a sandbox)", u.Host)
+		return fmt.Errorf("http to %s would send secrets unencrypted; use https (http is for loopback hosts, or with WithInsecureHTTP, MONEYKIT_INSECURE_HTTP=1, for a sandbox)", u.Host)
 	default:
 		return fmt.Errorf("its scheme is %q; want https", u.Scheme)
 	}

@@ -10,8 +10,8 @@ import (
 
 const html = "<html><body>Something went wrong.</body></html>"
 
-// faults are what the sandbox does at random. None of them lies: where the call was processed, none says that it was
-// not. A 503 says nothing about that, with Retry-After or without.
+// faults are what the sandbox does at random. No response says that a call was not processed if it was. A 503 says nothing
+// about that, with Retry-After or without.
 var faults = func() []sandbox.Fault {
 	retry := func(after string) http.Header { return http.Header{"Retry-After": {after}} }
 	all := []sandbox.Fault{

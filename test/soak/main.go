@@ -1,8 +1,8 @@
 // Soak runs the client against a sandbox in which everything fails now and then, and afterwards compares the result of each call
 // with what the sandbox did. Several processes make the calls and share an access token through a Redis server, which is killed
 // and restarted. An application behind them gets the sandbox's events, many of them late, twice, out of order, lost at first or
-// with a wrong signature, so that two hours later, by the sandbox's clock, it knows of each exchange whose outcome was unknown
-// which link there is, or that there is none. It listens on, and connects to, loopback only, and ends by itself.
+// with a wrong signature. Two hours later, by the sandbox's clock, it has to know for each exchange with an unknown outcome
+// which link it led to, if any. It listens on, and connects to, loopback only, and ends by itself.
 //
 //	GOWORK=off go run ./soak -duration 2m
 package main

@@ -48,7 +48,7 @@ type fleet struct {
 	redis     *redisServer // nil for one process with a token of its own
 }
 
-// run runs c once. Its error is of the setting up; what the client did wrong is in the report.
+// run runs c once. It returns an error if it cannot start; what the client did wrong is in the report.
 func run(c config, f fleet) (*report, error) {
 	r := &report{config: c}
 	// Events are sent to loopback only.
@@ -213,7 +213,7 @@ func run(c config, f fleet) (*report, error) {
 	r.audit, wrong = books.compare(box.Links())
 	r.check(errors.Join(wrong...))
 	t := r.total()
-	if r.links == 0 || r.http2.Load() == 0 || t.Late == 0 || r.failed.Load() > r.calls.Load()/2 { // or else all of the above may be so because nothing happened
+	if r.links == 0 || r.http2.Load() == 0 || t.Late == 0 || r.failed.Load() > r.calls.Load()/2 { // a run in which little happened proves nothing
 		r.check(fmt.Errorf("%d of %d calls failed", r.failed.Load(), r.calls.Load()))
 	}
 	if r.byEvent == 0 || r.noLink == 0 || r.events.repeated == 0 || r.events.rejected == 0 || r.events.rotations < 2 {
@@ -280,7 +280,7 @@ func (f *flow) run(books *ledger) bool {
 	}
 	exchangeable, err := f.box.Complete(session)
 	if err != nil {
-		f.check(fmt.Errorf("the session of %s is none: %w", f.user, err))
+		f.check(fmt.Errorf("the session of %s is unknown: %w", f.user, err))
 		return false
 	}
 	t := f.exchange(exchangeable)

@@ -124,7 +124,7 @@ func TestGoBlocksCompile(t *testing.T) {
 
 var comment = regexp.MustCompile(`(?m)^\s*#.*$`)
 
-// CI runs each command of a page. test/consumer/check takes go get and go install from README.md itself.
+// CI runs each command of a page. test/consumer/check takes go mod init, go get and go install from README.md itself.
 func TestCommandsAreRun(t *testing.T) {
 	t.Parallel()
 	ci := comment.ReplaceAllString(read(t, filepath.Join(root, ".ci/run"))+read(t, filepath.Join(root, "test/consumer/check")), "")
@@ -132,7 +132,7 @@ func TestCommandsAreRun(t *testing.T) {
 		for _, code := range blocks(t, page, "sh") {
 			for line := range strings.Lines(code) {
 				line = strings.TrimSpace(line)
-				installed := filepath.Base(page) == "README.md" && (strings.HasPrefix(line, "go get ") || strings.HasPrefix(line, "go install "))
+				installed := filepath.Base(page) == "README.md" && (strings.HasPrefix(line, "go mod init ") || strings.HasPrefix(line, "go get ") || strings.HasPrefix(line, "go install "))
 				if line != "" && !installed && !strings.Contains(ci, line) {
 					t.Errorf("%s: CI does not run %q", filepath.Base(page), line)
 				}

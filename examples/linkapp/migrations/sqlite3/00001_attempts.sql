@@ -1,5 +1,5 @@
 -- +goose Up
--- IF NOT EXISTS: a database of the time before there were migrations has these.
+-- IF NOT EXISTS: a database from before migrations has these.
 CREATE TABLE IF NOT EXISTS attempts (
 	id                 TEXT PRIMARY KEY,
 	user_id            TEXT NOT NULL,
