@@ -441,6 +441,9 @@ func TestRejectedTokenIsIssuedAgain(t *testing.T) {
 		if issued, _ := e.counts(); issued != 2 {
 			t.Errorf("%d token requests, want 2", issued)
 		}
+		if _, rejected := s.held(); rejected != "" { // it would be removed from the store each time
+			t.Error("the token counts as rejected")
+		}
 	})
 }
 
