@@ -248,3 +248,51 @@ func TestAdvanceOverHTTP(t *testing.T) {
 		}
 	}
 }
+
+// Each argument of Fail that cannot be is named, and nothing is scripted.
+func TestFaultsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	srv := sandbox.Start(t)
+	header := func(name, value string) sandbox.Fault {
+		return sandbox.Fault{Header: http.Header{"X-Fine": {"fine"}, name: {"fine", value}}}
+	}
+	for _, tt := range []struct {
+		op    sandbox.Operation
+		times int
+		fault sandbox.Fault
+		want  string // empty: accepted
+	}{
+		{"exchange", 1, sandbox.Fault{Drop: true}, `operation is "exchange"; the operations are token, exchange_token, create_link_session`},
+		{sandbox.Token, 0, sandbox.Fault{Drop: true}, "times is 0; it must be at least 1"},
+		{sandbox.Token, 1, sandbox.Fault{}, "status is missing, as are drop, delay_seconds and header; set one of them"},
+		{sandbox.Token, 1, sandbox.Fault{After: true}, "status is missing, as are drop, delay_seconds and header; set one of them"},
+		{sandbox.Token, 1, sandbox.Fault{Body: "x"}, "body needs a status"},
+		{sandbox.Token, 1, sandbox.Fault{Body: "x", Status: 204}, "body cannot be sent with the status 204"},
+		{sandbox.Token, 1, sandbox.Fault{Body: "x", Status: 304}, "body cannot be sent with the status 304"},
+		{sandbox.Token, 1, sandbox.Fault{Body: "x", Status: 200}, ""},
+		{sandbox.Token, 1, sandbox.Fault{Status: 204}, ""},
+		{sandbox.Token, 1, sandbox.Fault{Status: 304}, ""},
+		{sandbox.Token, 1, sandbox.Fault{Delay: 1}, ""},
+		{sandbox.Token, 1, sandbox.Fault{Drop: true, Status: 500}, "drop cannot be combined with status: a dropped connection has no response"},
+		{sandbox.Token, 1, header("", "x"), `header has the name ""; a name consists of letters, digits and hyphens`},
+		{sandbox.Token, 1, header("X Y", "x"), `header has the name "X Y"; a name consists of letters, digits and hyphens`},
+		{sandbox.Token, 1, header("X{", "x"), `header has the name "X{"; a name consists of letters, digits and hyphens`},
+		{sandbox.Token, 1, header("X/", "x"), `header has the name "X/"; a name consists of letters, digits and hyphens`},
+		{sandbox.Token, 1, header("azAZ09!#$%&'*+-.^_`|~", "x"), ""},
+		{sandbox.Token, 1, header("X", "a\nb"), "header has a line break or another control character in the value of X"},
+		{sandbox.Token, 1, header("X", "\x1f"), "header has a line break or another control character in the value of X"},
+		{sandbox.Token, 1, header("X", "\x7f"), "header has a line break or another control character in the value of X"},
+		{sandbox.Token, 1, header("X", "\t ~\u0080"), ""},
+	} {
+		for range 10 { // the order of a header's fields is random
+			before := len(srv.Faults())
+			err := srv.Sandbox.Fail(tt.op, tt.times, tt.fault)
+			if tt.want == "" && err != nil || tt.want != "" && fmt.Sprint(err) != "moneykit: invalid fault: "+tt.want {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+			if scripted := len(srv.Faults()) > before; scripted != (tt.want == "") {
+				t.Errorf("%+v: scripted: %v", tt.fault, scripted)
+			}
+		}
+	}
+}
