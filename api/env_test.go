@@ -56,7 +56,7 @@ func TestFromEnvRefuses(t *testing.T) {
 		"set the environment variable(s) MONEYKIT_CLIENT_SECRET":                     {"https://api.moneykit.com", "id", " "},
 		"MONEYKIT_URL: http to example.com":                                          {"http://example.com", "id", "hunter2"},
 		"MONEYKIT_URL: no host":                                                      {"api.moneykit.com", "id", "hunter2"},
-		"MONEYKIT_CLIENT_SECRET contains a control character":                                 {"https://api.moneykit.com", "id", "hun\nter2"},
+		"MONEYKIT_CLIENT_SECRET contains a control character":                        {"https://api.moneykit.com", "id", "hun\nter2"},
 	} {
 		setenv(t, set[0], set[1], set[2])
 		client, err := api.FromEnv()
