@@ -260,7 +260,7 @@ func TestFaultsThatAreRefused(t *testing.T) {
 		op    sandbox.Operation
 		times int
 		fault sandbox.Fault
-		want  string // empty: accepted
+		want  string // how the error begins; empty: accepted
 	}{
 		{"exchange", 1, sandbox.Fault{Drop: true}, `operation is "exchange"; the operations are token, exchange_token, create_link_session`},
 		{sandbox.Token, 0, sandbox.Fault{Drop: true}, "times is 0; it must be at least 1"},
@@ -287,7 +287,7 @@ func TestFaultsThatAreRefused(t *testing.T) {
 		for range 10 { // the order of a header's fields is random
 			before := len(srv.Faults())
 			err := srv.Sandbox.Fail(tt.op, tt.times, tt.fault)
-			if tt.want == "" && err != nil || tt.want != "" && fmt.Sprint(err) != "moneykit: invalid fault: "+tt.want {
+			if tt.want == "" && err != nil || tt.want != "" && !strings.HasPrefix(fmt.Sprint(err), "moneykit: invalid fault: "+tt.want) {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
 			if scripted := len(srv.Faults()) > before; scripted != (tt.want == "") {
