@@ -229,6 +229,17 @@ func TestCanceledCallIsNotRetried(t *testing.T) {
 	}
 }
 
+// One that ended with its context prints that once.
+func TestCanceledAttemptPrints(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	rt, _ := inMemory(func(r *http.Request) (*http.Response, error) { cancel(); return nil, r.Context().Err() })
+	_, err := do(ctx, newClient(t, memoryURL, rt), createOp)
+	if want := "moneykit: create_link_session: POST localhost/link-session: context canceled"; fmt.Sprint(err) != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
 func TestOptionsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS11}}}
