@@ -33,18 +33,23 @@ func openSQLite(ctx context.Context, file string) (database, error) {
 	if err != nil {
 		return database{}, fmt.Errorf("open SQLite file %s: %w", file, err)
 	}
-	watched, err := db.Conn(ctx)
-	if err != nil {
-		return database{}, fmt.Errorf("open SQLite file %s: %w", file, errors.Join(err, db.Close()))
-	}
-	return database{
+	d := database{
 		db: db, name: file, dialect: goose.DialectSQLite3, locker: sqliteLock{},
 		transient: func(err error) bool {
 			var e *sqlite.Error
 			return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
 		},
-		watch: func(ctx context.Context, changed func()) { watchSQLite(ctx, watched, changed) },
-	}, nil
+	}
+	var watched *sql.Conn
+	err = d.retry(ctx, func(ctx context.Context) (err error) { // the connection's first statements need a lock
+		watched, err = db.Conn(ctx)
+		return err
+	})
+	if err != nil {
+		return database{}, fmt.Errorf("open SQLite file %s: %w", file, errors.Join(err, db.Close()))
+	}
+	d.watch = func(ctx context.Context, changed func()) { watchSQLite(ctx, watched, changed) }
+	return d, nil
 }
 
 // watchSQLite looks for changes. SQLite counts those of all connections but conn, which is why conn is used for nothing

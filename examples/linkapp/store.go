@@ -66,7 +66,7 @@ func openStore(name string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.migrate(ctx); err != nil {
+	if err := d.retry(ctx, d.migrate); err != nil {
 		return nil, fmt.Errorf("migrate %s: %w", d.name, errors.Join(err, d.db.Close()))
 	}
 	s := &store{database: d, changes: make(chan struct{})}
@@ -175,7 +175,7 @@ func (s *store) transact(ctx context.Context, do func(context.Context, *sql.Tx) 
 }
 
 // retry tries again if the database restarts, is busy, or has two transactions that wait for each other.
-func (s *store) retry(ctx context.Context, do func(context.Context) error) error {
+func (d database) retry(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
@@ -183,7 +183,7 @@ func (s *store) retry(ctx context.Context, do func(context.Context) error) error
 		err := do(try)
 		cancel()
 		timedOut := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrTxDone) // rolled back by database/sql
-		if err == nil || !timedOut && !s.transient(err) {
+		if err == nil || !timedOut && !d.transient(err) {
 			return err
 		}
 		select {
