@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -77,7 +78,10 @@ func watchSQLite(ctx context.Context, conn *sql.Conn, changed func()) {
 type sqliteLock struct{}
 
 func (sqliteLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, "PRAGMA locking_mode = exclusive; BEGIN EXCLUSIVE; COMMIT")
+	_, err := conn.ExecContext(ctx, "BEGIN EXCLUSIVE; PRAGMA locking_mode = exclusive; COMMIT")
+	if err != nil { // close the connection, so that it holds no part of the lock
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
 	return err
 }
 
