@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moneykit/moneykit-go/internal/transport"
 )
@@ -151,8 +152,12 @@ func TestDefaultClientKeepsConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tr := c.Transport.(*http.Transport); tr.MaxIdleConnsPerHost < 64 || tr.Proxy == nil {
+	tr := c.Transport.(*http.Transport)
+	if tr.MaxIdleConnsPerHost < 64 || tr.Proxy == nil {
 		t.Errorf("MaxIdleConnsPerHost is %d", tr.MaxIdleConnsPerHost)
+	}
+	if tr.HTTP2.SendPingTimeout != 15*time.Second || tr.HTTP2.PingTimeout != 15*time.Second { // a dead connection is noticed
+		t.Errorf("HTTP/2: %+v", tr.HTTP2)
 	}
 	if c.Transport == http.DefaultTransport {
 		t.Error("http.DefaultTransport itself was changed")
