@@ -108,7 +108,6 @@ type gzipBody struct {
 func (b *gzipBody) Read(p []byte) (n int, err error) {
 	if b.reader == nil {
 		if b.reader, err = gzip.NewReader(b.ReadCloser); err != nil {
-			b.reader = nil
 			return 0, err
 		}
 	}
